@@ -1,0 +1,422 @@
+//! Recipe and weights together: a page to labelled blocks, and the model file.
+//!
+//! A model file is safetensors: tensors, and one JSON manifest with everything else; reading it runs no code.
+
+use crate::analyzer::Language;
+use crate::error::{Error, Result};
+use crate::label::{Label, LabelSet};
+use crate::ngram_model::NgramModel;
+use crate::page::{Page, PageKind};
+use crate::page_model::{PageModel, feature_names, page_features};
+use crate::segment::{Block, Segmented, Split, segment};
+use crate::vectorizer::{Recipe, Vectorizer, Vectors};
+use crate::vocabulary::Vocabulary;
+use half::f16;
+use ndarray::{Array1, Array2, ArrayView2};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// Number of the model file's format; a file with another number is refused.
+pub const FORMAT: u32 = 1;
+
+/// The shipped model, embedded at build time.
+const SHIPPED: &[u8] = include_bytes!("../models/blocks.safetensors");
+
+/// Level of the vocabulary's Zstandard compression (chosen: the highest that is not "ultra").
+const VOCABULARY_LEVEL: i32 = 19;
+
+/// Most bytes that a vocabulary may unpack to (chosen: some 20 million features; bounds a hostile file).
+const MOST_VOCABULARY_BYTES: usize = 1 << 29;
+
+/// The two models for one kind of page.
+#[derive(Clone, Debug)]
+pub struct KindModel {
+    /// The features that the n-gram model knows.
+    pub vocabulary: Vocabulary,
+    /// Scores of one block.
+    pub ngram: NgramModel,
+    /// Final probabilities of a page's blocks.
+    pub page: PageModel,
+}
+
+/// How a model was made; for people, scoring needs none of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of unbait that made it.
+    pub version: String,
+    /// Names and SHA-256 of the files it was trained on.
+    pub data: Vec<(String, String)>,
+    /// The training options by name.
+    pub options: BTreeMap<String, serde_json::Value>,
+    /// Number of training pages.
+    pub pages: usize,
+    /// Number of training sites.
+    pub sites: usize,
+}
+
+/// Labels the blocks of pages.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    labels: LabelSet,
+    vectorizer: Vectorizer,
+    kinds: BTreeMap<&'static str, KindModel>,
+    provenance: Provenance,
+}
+
+/// A page with its labelled blocks.
+#[derive(Debug)]
+pub struct LabelledPage {
+    /// The blocks and, for HTML, the elements around them.
+    pub segmented: Segmented,
+    /// The language that the page was read in.
+    pub language: Language,
+    /// Probabilities, shape (blocks, labels), each row summing to 1.
+    pub probabilities: Array2<f64>,
+    /// The most likely label of each block.
+    pub labels: Vec<Label>,
+}
+
+impl LabelledPage {
+    /// The blocks with their labels, in reading order.
+    pub fn blocks(&self) -> impl Iterator<Item = (&Block, Label)> {
+        self.segmented.blocks.iter().zip(self.labels.iter().copied())
+    }
+}
+
+/// Why a block got its label: what spoke for it against the next likely label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The label.
+    pub label: Label,
+    /// The label that it is compared with: the most likely other one.
+    pub against: Label,
+    /// The n-gram model's log-odds of the first against the second.
+    pub ngram_log_odds: f64,
+    /// The part of it that is the same for every block.
+    pub ngram_intercept: f64,
+    /// Spelling and contribution of each feature of the block, the largest first; with the intercept they add up to the log-odds.
+    pub ngram: Vec<(String, f64)>,
+    /// The page model's log-odds of the first against the second.
+    pub page_log_odds: f64,
+    /// The part of it that is the same for every block.
+    pub page_intercept: f64,
+    /// Name and contribution of each page feature, the largest first; with the intercept they add up to the log-odds.
+    pub page: Vec<(String, f64)>,
+}
+
+impl Classifier {
+    /// A classifier of trained parts.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when no kind of page has a model or their shapes do not agree.
+    pub fn new(
+        labels: LabelSet,
+        recipe: Recipe,
+        kinds: BTreeMap<&'static str, KindModel>,
+        provenance: Provenance,
+    ) -> Result<Self> {
+        let wrong = |problem: String| Error::Model { name: "model".to_owned(), problem };
+        if kinds.is_empty() {
+            return Err(wrong("it has no weights for any kind of page; train it again".to_owned()));
+        }
+        let page_columns = feature_names(labels.names()).len();
+        for (kind, model) in &kinds {
+            let (columns, count) = (model.vocabulary.len(), labels.len());
+            let found = (model.ngram.columns(), model.ngram.labels());
+            if found != (columns, count) {
+                return Err(wrong(format!("{kind}: weights of shape {found:?} for {columns} features and {count} labels; train it again")));
+            }
+            if model.page.weights().dim() != (page_columns, count) {
+                let found = model.page.weights().dim();
+                return Err(wrong(format!("{kind}: page weights of shape {found:?}, wanted ({page_columns}, {count}); train it again")));
+            }
+        }
+        Ok(Self { labels, vectorizer: Vectorizer::new(recipe)?, kinds, provenance })
+    }
+
+    /// The model that is embedded in this library.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the library was built with a damaged model file.
+    pub fn shipped() -> Result<Self> {
+        Self::from_bytes("built-in model `blocks`", SHIPPED)
+    }
+
+    /// The labels, in their order.
+    pub fn labels(&self) -> &LabelSet {
+        &self.labels
+    }
+
+    /// How the model was made.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// The recipe by which blocks become vectors.
+    pub fn recipe(&self) -> &Recipe {
+        self.vectorizer.recipe()
+    }
+
+    /// The models for a kind of page, if it was trained on such pages.
+    pub fn kind(&self, kind: PageKind) -> Option<&KindModel> {
+        self.kinds.get(kind.as_str())
+    }
+
+    /// Labels the blocks of a page: the four hops from bytes to labelled blocks, after [`Page::from_bytes`].
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the model was not trained on this kind of page.
+    pub fn classify(&self, page: &Page, split: Split) -> Result<LabelledPage> {
+        let model = self.kind_or_error(page.kind)?;
+        let segmented = segment(page, split);
+        let vectors = self.vectorizer.transform(&segmented, &model.vocabulary);
+        let ngram = model.ngram.log_probabilities(&vectors.rows);
+        let probabilities = model.page.log_probabilities(ngram.view(), &vectors.facts).mapv(f64::exp);
+        let labels = most_likely(probabilities.view());
+        Ok(LabelledPage { segmented, language: vectors.language, probabilities, labels })
+    }
+
+    /// Why one block of a page gets its label.
+    ///
+    /// # Errors
+    /// As [`Classifier::classify`]; [`Error::Option`] when the page has no such block.
+    pub fn explain(&self, page: &Page, split: Split, block: usize) -> Result<Explanation> {
+        let model = self.kind_or_error(page.kind)?;
+        let segmented = segment(page, split);
+        if block >= segmented.blocks.len() {
+            return Err(Error::Option {
+                option: "--block",
+                problem: format!("{} has {} blocks, counted from 0; there is no block {block}", page.id, segmented.blocks.len()),
+            });
+        }
+        let Vectors { rows, facts, .. } = self.vectorizer.transform(&segmented, &model.vocabulary);
+        let ngram = model.ngram.log_probabilities(&rows);
+        let features = page_features(ngram.view(), &facts);
+        let last = model.page.log_probabilities(ngram.view(), &facts);
+        let (label, against) = two_likeliest(last.row(block).to_vec().as_slice());
+        let mut by_feature: Vec<(String, f64)> = model
+            .ngram
+            .contributions(rows.row(block), label.index(), against.index())
+            .into_iter()
+            .map(|(column, contribution)| (model.vocabulary.spellings()[column as usize].clone(), contribution))
+            .collect();
+        let names = feature_names(self.labels.names());
+        let contributions = model.page.contributions(features.row(block), label.index(), against.index());
+        let mut by_page: Vec<(String, f64)> = names.into_iter().zip(contributions).collect();
+        for list in [&mut by_feature, &mut by_page] {
+            list.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
+        }
+        let difference = |row: ndarray::ArrayView1<'_, f64>| row[label.index()] - row[against.index()];
+        Ok(Explanation {
+            label,
+            against,
+            ngram_log_odds: difference(ngram.row(block)),
+            ngram_intercept: model.ngram.intercept()[label.index()] - model.ngram.intercept()[against.index()],
+            ngram: by_feature,
+            page_log_odds: difference(last.row(block)),
+            page_intercept: difference(model.page.intercept()),
+            page: by_page,
+        })
+    }
+
+    fn kind_or_error(&self, kind: PageKind) -> Result<&KindModel> {
+        self.kind(kind).ok_or_else(|| Error::Model {
+            name: "model".to_owned(),
+            problem: format!(
+                "it was not trained on {} pages; use another model, or train with a --view that has them",
+                kind.as_str()
+            ),
+        })
+    }
+
+    // ---- the model file
+
+    /// The model file's bytes; the same model gives the same bytes.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when a part is too large for the format.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let failed = |problem: String| Error::Model { name: "model".to_owned(), problem };
+        let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
+        for (kind, model) in &self.kinds {
+            let labels = self.labels.len();
+            let weights = model.ngram.weights().iter().flat_map(|weight| f16::from_f32(*weight).to_le_bytes()).collect();
+            let intercept = model.ngram.intercept().iter().flat_map(|value| value.to_le_bytes()).collect();
+            let page_weights = model.page.weights().iter().flat_map(|value| value.to_le_bytes()).collect();
+            let page_intercept = model.page.intercept().iter().flat_map(|value| value.to_le_bytes()).collect();
+            let spellings = model.vocabulary.spellings().join("\n");
+            let packed = zstd::bulk::compress(spellings.as_bytes(), VOCABULARY_LEVEL).map_err(|error| failed(error.to_string()))?;
+            let mut put = |name: &str, dtype, shape: Vec<usize>, bytes| tensors.insert(format!("{kind}.{name}"), (dtype, shape, bytes));
+            put("ngram.weights", Dtype::F16, vec![model.ngram.columns(), labels], weights);
+            put("ngram.intercept", Dtype::F64, vec![labels], intercept);
+            put("ngram.vocabulary.zst", Dtype::U8, vec![packed.len()], packed);
+            put("page.weights", Dtype::F64, vec![model.page.weights().nrows(), labels], page_weights);
+            put("page.intercept", Dtype::F64, vec![labels], page_intercept);
+        }
+        let manifest = Manifest {
+            labels: self.labels.clone(),
+            recipe: self.vectorizer.recipe().clone(),
+            kinds: self.kinds.keys().map(|kind| (*kind).to_owned()).collect(),
+            provenance: self.provenance.clone(),
+        };
+        let manifest = serde_json::to_string(&manifest).map_err(|error| failed(error.to_string()))?;
+        let views: BTreeMap<&str, TensorView<'_>> = tensors
+            .iter()
+            .map(|(name, (dtype, shape, bytes))| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
+            .collect::<Result<_, safetensors::SafeTensorError>>()
+            .map_err(|error| failed(error.to_string()))?;
+        let header = Header { format: FORMAT, checksum: checksum(&manifest, &views), manifest };
+        let header = serde_json::to_string(&header).map_err(|error| failed(error.to_string()))?;
+        // a single key: the order of several would be that of a hash map
+        let metadata = HashMap::from([("unbait".to_owned(), header)]);
+        safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Reads a model file's bytes; `name` stands in messages.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for another format number, a wrong checksum, shapes that do not agree, or bytes that are no model file.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
+        let wrong = |problem: String| Error::Model { name: name.to_owned(), problem };
+        let damaged = |what: &str| wrong(format!("{what}; the file is damaged or no model file: copy it again, or train it again with `unbait train`"));
+        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(&format!("not readable as safetensors ({error})")))?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error.to_string()))?;
+        let header = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|metadata| metadata.get("unbait"))
+            .ok_or_else(|| wrong("a safetensors file, but not one of unbait: it has no `unbait` metadata; name a file that `unbait train` wrote".to_owned()))?;
+        let format: FormatOnly = serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
+        if format.format != FORMAT {
+            return Err(wrong(format!(
+                "it has format {}, this version of unbait reads format {FORMAT}; use the version that made it, or train it again",
+                format.format
+            )));
+        }
+        let header: Header = serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
+        let views: BTreeMap<&str, TensorView<'_>> = file.iter().collect();
+        if checksum(&header.manifest, &views) != header.checksum {
+            return Err(damaged("its checksum is wrong"));
+        }
+        let manifest: Manifest = serde_json::from_str(&header.manifest).map_err(|error| damaged(&format!("its manifest cannot be read ({error})")))?;
+        let labels = LabelSet::new(manifest.labels.names().iter().cloned())?;
+        if labels != manifest.labels {
+            return Err(damaged("its labels are not in their order"));
+        }
+        let mut kinds = BTreeMap::new();
+        for kind in [PageKind::Html, PageKind::Text].map(PageKind::as_str) {
+            if manifest.kinds.iter().any(|known| known == kind) {
+                kinds.insert(kind, read_kind(name, kind, &views, labels.len())?);
+            }
+        }
+        Self::new(labels, manifest.recipe, kinds, manifest.provenance).map_err(|error| match error {
+            Error::Model { problem, .. } => wrong(problem),
+            other => other,
+        })
+    }
+}
+
+/// What the metadata of a model file holds.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    /// SHA-256 in hexadecimal; see [`checksum`].
+    checksum: String,
+    /// A [`Manifest`] as JSON text, so that the checksum covers its bytes.
+    manifest: String,
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    labels: LabelSet,
+    recipe: Recipe,
+    kinds: Vec<String>,
+    provenance: Provenance,
+}
+
+/// SHA-256 over the manifest and, in the order of their names, each tensor's name, shape and bytes.
+fn checksum(manifest: &str, tensors: &BTreeMap<&str, TensorView<'_>>) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(manifest.as_bytes());
+    for (name, tensor) in tensors {
+        hasher.update(name.as_bytes());
+        for length in tensor.shape() {
+            hasher.update((*length as u64).to_le_bytes());
+        }
+        hasher.update(tensor.data());
+    }
+    hex::encode(hasher.finalize())
+}
+
+fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, labels: usize) -> Result<KindModel> {
+    let wrong = |problem: String| Error::Model { name: name.to_owned(), problem };
+    let tensor = |part: &str, dtype: Dtype, columns: Option<usize>| {
+        let name = format!("{kind}.{part}");
+        let tensor = tensors.get(name.as_str()).ok_or_else(|| wrong(format!("it has no tensor {name}; train it again")))?;
+        let shape_fits = columns.is_none_or(|columns| tensor.shape().last() == Some(&columns));
+        if tensor.dtype() != dtype || !shape_fits {
+            return Err(wrong(format!(
+                "tensor {name} is {:?} of shape {:?}, wanted {dtype:?} with {labels} labels; train it again",
+                tensor.dtype(),
+                tensor.shape()
+            )));
+        }
+        Ok(tensor.data())
+    };
+    let f64s = |bytes: &[u8]| -> Vec<f64> {
+        bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(std::array::from_fn(|at| bytes[at]))).collect()
+    };
+    let weights: Vec<f32> = tensor("ngram.weights", Dtype::F16, Some(labels))?
+        .chunks_exact(2)
+        .map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]).to_f32())
+        .collect();
+    let intercept = f64s(tensor("ngram.intercept", Dtype::F64, Some(labels))?);
+    let page_weights = f64s(tensor("page.weights", Dtype::F64, Some(labels))?);
+    let page_intercept = f64s(tensor("page.intercept", Dtype::F64, Some(labels))?);
+    if intercept.len() != labels || page_intercept.len() != labels {
+        return Err(wrong(format!("{kind}: intercepts for another number of labels than {labels}; train it again")));
+    }
+    let all = weights.iter().map(|weight| f64::from(*weight));
+    if all.chain(intercept.iter().chain(&page_weights).chain(&page_intercept).copied()).any(|value| !value.is_finite()) {
+        return Err(wrong(format!("{kind}: a weight is no finite number; train it again")));
+    }
+    let packed = tensor("ngram.vocabulary.zst", Dtype::U8, None)?;
+    let spellings = zstd::bulk::decompress(packed, vocabulary_capacity(packed))
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| wrong(format!("{kind}: the vocabulary cannot be unpacked; copy the file again, or train it again")))?;
+    let spellings: Vec<String> = if spellings.is_empty() { Vec::new() } else { spellings.split('\n').map(str::to_owned).collect() };
+    let rows = page_weights.len() / labels;
+    let page_weights = Array2::from_shape_vec((rows, labels), page_weights)
+        .map_err(|error| wrong(format!("{kind}: page weights ({error}); train it again")))?;
+    Ok(KindModel {
+        vocabulary: Vocabulary::new(spellings),
+        ngram: NgramModel::new(weights, intercept),
+        page: PageModel::new(page_weights, Array1::from_vec(page_intercept)),
+    })
+}
+
+/// The unpacked size that the packed vocabulary names, bounded.
+fn vocabulary_capacity(packed: &[u8]) -> usize {
+    let named = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
+    named.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(MOST_VOCABULARY_BYTES).min(MOST_VOCABULARY_BYTES)
+}
+
+/// The most likely label of each row; of equals the first in the labels' order.
+pub fn most_likely(probabilities: ArrayView2<'_, f64>) -> Vec<Label> {
+    probabilities.rows().into_iter().map(|row| two_likeliest(row.to_vec().as_slice()).0).collect()
+}
+
+/// The most likely label and the next one; of equals the first in the labels' order.
+fn two_likeliest(scores: &[f64]) -> (Label, Label) {
+    let mut order: Vec<u8> = (0..scores.len() as u8).collect();
+    order.sort_by(|a, b| scores[usize::from(*b)].total_cmp(&scores[usize::from(*a)]).then(a.cmp(b)));
+    (Label(order[0]), Label(order[1]))
+}

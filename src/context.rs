@@ -1,0 +1,459 @@
+//! What stands around a block: where it is in the page, its neighbours, the heading above, its twins, words shared with the page.
+//!
+//! Everything is computed once for the page, in time linear in its blocks; nothing here knows a label.
+
+use crate::analyzer::{PageTerms, Token, TokenKind};
+use crate::shape::{Shape, add1, add2, add3, share_step, step};
+use crate::vocabulary::{Family, Group, HashedMap, Sink};
+
+/// The tables of one page that the features of its blocks are read from.
+pub struct Context<'p> {
+    terms: &'p PageTerms,
+    shapes: &'p [Shape],
+    /// Paragraphs before each block, and in all as the last entry.
+    paragraphs_before: Vec<u32>,
+    /// The nearest paragraph before each block.
+    previous_paragraph: Vec<Option<usize>>,
+    /// The nearest paragraph after each block.
+    next_paragraph: Vec<Option<usize>>,
+    /// The nearest block above each that could be its heading.
+    heading: Vec<Option<usize>>,
+    /// Content words of each block, sorted, each once, at most [`MOST_CONTENT_WORDS`].
+    content: Vec<Vec<u64>>,
+    /// Where each content word stands in the page.
+    places: HashedMap<Places>,
+    /// Hash of all tokens of each block.
+    exact: Vec<u64>,
+    /// First and last block with the same tokens.
+    repeats: HashedMap<(u32, u32)>,
+    /// The same for the first words only.
+    openings: HashedMap<(u32, u32)>,
+    opening: Vec<Option<u64>>,
+}
+
+/// Where a word stands in the page.
+#[derive(Clone, Copy, Default)]
+struct Places {
+    /// Blocks that have it, a block counted once.
+    blocks: u32,
+    /// Paragraphs among them.
+    paragraphs: u32,
+}
+
+/// A heading has at most this many word units (chosen: "Das könnte Sie auch interessieren" has five).
+const LONGEST_HEADING: f32 = 6.5;
+/// A heading is looked for this many blocks up (chosen: longer lists of teasers are rare).
+const HEADING_REACH: usize = 40;
+/// Content words of a block that count (chosen; bounds the cost of a long block).
+const MOST_CONTENT_WORDS: usize = 48;
+/// Letters' bytes from which a word is a content word (chosen: most function words of Latin scripts are shorter).
+const CONTENT_BYTES: u16 = 5;
+/// Words that make the opening of a block, for truncated repeats (chosen).
+const OPENING_WORDS: usize = 5;
+/// Share of common words from which neighbours are near repeats (chosen).
+const TWIN_SHARE: f32 = 0.7;
+/// Neighbours in which a near repeat is looked for, on both sides (chosen).
+const TWIN_REACH: usize = 3;
+
+impl<'p> Context<'p> {
+    /// The tables for a page's blocks: one shape and one range of terms for each.
+    pub fn new(terms: &'p PageTerms, shapes: &'p [Shape]) -> Self {
+        assert_eq!(terms.len(), shapes.len(), "a shape for each block");
+        let count = shapes.len();
+        let content: Vec<Vec<u64>> = (0..count).map(|block| content_words(terms.tokens(block))).collect();
+        let mut places: HashedMap<Places> = HashedMap::default();
+        for (words, shape) in content.iter().zip(shapes) {
+            for word in words {
+                let place = places.entry(*word).or_default();
+                place.blocks += 1;
+                place.paragraphs += u32::from(shape.is_paragraph());
+            }
+        }
+        let exact: Vec<u64> = (0..count).map(|block| sequence_hash(terms.tokens(block))).collect();
+        let opening: Vec<Option<u64>> = (0..count)
+            .map(|block| terms.tokens(block).get(..OPENING_WORDS).map(sequence_hash))
+            .collect();
+        let repeats = first_and_last(exact.iter().copied().map(Some));
+        let openings = first_and_last(opening.iter().copied());
+        let (previous_paragraph, next_paragraph) = nearest_paragraphs(shapes);
+        Self {
+            terms,
+            shapes,
+            paragraphs_before: paragraphs_before(shapes),
+            previous_paragraph,
+            next_paragraph,
+            heading: headings(shapes),
+            content,
+            places,
+            exact,
+            repeats,
+            openings,
+            opening,
+        }
+    }
+
+    /// Hands over the features of position, overlap, heading and neighbours of one block.
+    pub fn features<S: Sink>(&self, block: usize, sink: &mut S) {
+        self.position(block, sink);
+        self.overlap(block, sink);
+        self.heading_words(block, sink);
+        self.neighbours(block, sink);
+    }
+
+    fn position<S: Sink>(&self, block: usize, sink: &mut S) {
+        let count = self.shapes.len();
+        let length = self.shapes[block].coarse_step();
+        let tenth = block * 10 / count;
+        let from_end = count - 1 - block;
+        let all = self.paragraphs_before[count];
+        let before = self.paragraphs_before[block];
+        let after = all - self.paragraphs_before[block + 1];
+        let (before, after) = (count_step(before as usize), count_step(after as usize));
+        let since = self.previous_paragraph[block].map_or(9, |at| distance_step(block - at));
+        let until = self.next_paragraph[block].map_or(9, |at| distance_step(at - block));
+        add2(sink, &TENTH, tenth, length);
+        add1(sink, &FROM_START, distance_step(block));
+        add1(sink, &FROM_END, distance_step(from_end));
+        add2(sink, &PARAGRAPHS, before, after);
+        add3(sink, &PARAGRAPHS_LENGTH, before, after, length);
+        add2(sink, &SINCE, since, length);
+        add2(sink, &UNTIL, until, length);
+        add2(sink, &SINCE_UNTIL, since, until);
+        add1(sink, &PAGE_BLOCKS, step(count as f32, &[1.5, 5.5, 15.5, 40.5, 100.5, 250.5]));
+    }
+
+    fn overlap<S: Sink>(&self, block: usize, sink: &mut S) {
+        let shape = &self.shapes[block];
+        let length = shape.coarse_step();
+        let at = block as u32;
+        if let Some((first, last)) = self.repeats.get(&self.exact[block]).copied().filter(|(first, last)| first != last) {
+            add2(sink, &REPEAT, side(at, first, last), length);
+        }
+        if let Some((first, last)) = self.opening[block]
+            .and_then(|opening| self.openings.get(&opening).copied())
+            .filter(|(first, last)| first != last)
+        {
+            add2(sink, &SAME_OPENING, side(at, first, last), length);
+        }
+        for distance in 1..=TWIN_REACH {
+            if block >= distance && self.are_twins(block, block - distance) {
+                add2(sink, &TWIN_BEFORE, distance, length);
+            }
+            if block + distance < self.shapes.len() && self.are_twins(block, block + distance) {
+                add2(sink, &TWIN_AFTER, distance, length);
+            }
+        }
+        let words = &self.content[block];
+        let own_paragraph = u32::from(shape.is_paragraph());
+        let share = |found: usize| if words.is_empty() { 6 } else { share_step(found as f32 / words.len() as f32) };
+        let found = |test: &dyn Fn(&Places) -> bool| words.iter().filter(|word| self.places.get(word).is_some_and(test)).count();
+        let elsewhere = share(found(&|places| places.blocks > 1));
+        let in_paragraphs = share(found(&|places| places.paragraphs > own_paragraph));
+        add2(sink, &SHARED, elsewhere, length);
+        add2(sink, &SHARED_PARAGRAPHS, in_paragraphs, length);
+    }
+
+    /// Whether two blocks have most of their content words in common (all their tokens when they have none).
+    fn are_twins(&self, a: usize, b: usize) -> bool {
+        if self.exact[a] == self.exact[b] {
+            return true;
+        }
+        let (a, b) = (&self.content[a], &self.content[b]);
+        if a.len() < 2 || b.len() < 2 {
+            return false;
+        }
+        jaccard(a, b) >= TWIN_SHARE
+    }
+
+    fn heading_words<S: Sink>(&self, block: usize, sink: &mut S) {
+        let Some(heading) = self.heading[block] else {
+            add1(sink, &HEADING_DISTANCE, 9);
+            return;
+        };
+        let distance = distance_step(block - heading);
+        add2(sink, &HEADING_DISTANCE, distance, self.shapes[heading].ending as usize);
+        let tokens = self.terms.tokens(heading);
+        self.words(tokens.iter().take(LONGEST_HEADING as usize), &HEADING_WORD, sink);
+        for pair in tokens.windows(2).take(LONGEST_HEADING as usize) {
+            let hash = HEADING_PAIR.hash2(self.terms.stem_hash(&pair[0]), self.terms.stem_hash(&pair[1]));
+            sink.add(&HEADING_PAIR, hash, || format!("{} {}", self.terms.stem(&pair[0]), self.terms.stem(&pair[1])));
+        }
+    }
+
+    fn neighbours<S: Sink>(&self, block: usize, sink: &mut S) {
+        let at = |offset: isize| block.checked_add_signed(offset).filter(|at| *at < self.shapes.len());
+        let coarse = |offset: isize| at(offset).map_or(9, |at| self.shapes[at].coarse_step());
+        let fine = |offset: isize| at(offset).map_or((99, 99), |at| (self.shapes[at].length_step(), self.shapes[at].ending as usize));
+        for (family, offset) in [(&BEFORE, -1), (&AFTER, 1), (&BEFORE_2, -2), (&AFTER_2, 2)] {
+            let (length, ending) = fine(offset);
+            add2(sink, family, length, ending);
+        }
+        add3(sink, &LENGTHS, coarse(-1), coarse(0), coarse(1));
+        add3(sink, &LENGTHS_AROUND, coarse(-2), coarse(0), coarse(2));
+        let mean = |range: std::ops::Range<usize>| {
+            let sum: f32 = range.clone().map(|at| self.shapes[at].words.min(60.0)).sum();
+            step(sum / range.len().max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0])
+        };
+        let before = mean(block.saturating_sub(5)..block);
+        let after = mean((block + 1).min(self.shapes.len())..(block + 6).min(self.shapes.len()));
+        add3(sink, &DENSITY, before, coarse(0), after);
+        for (family, offset) in [(&WORD_BEFORE, -1), (&WORD_AFTER, 1)] {
+            if let Some(at) = at(offset).filter(|at| self.shapes[*at].words <= NEIGHBOUR_WORDS) {
+                self.words(self.terms.tokens(at).iter().take(4), family, sink);
+            }
+        }
+    }
+
+    fn words<'t, S: Sink>(&self, tokens: impl Iterator<Item = &'t Token>, family: &'static Family, sink: &mut S) {
+        for token in tokens {
+            sink.add(family, family.hash1(self.terms.stem_hash(token)), || self.terms.stem(token));
+        }
+    }
+
+    /// The nearest block above that could be the heading of a block.
+    pub fn heading(&self, block: usize) -> Option<usize> {
+        self.heading[block]
+    }
+
+    /// Another block with the same words: a neighbour, else the first or last one of the page.
+    pub fn twin(&self, block: usize) -> Option<usize> {
+        for distance in 1..=TWIN_REACH {
+            if block >= distance && self.are_twins(block, block - distance) {
+                return Some(block - distance);
+            }
+            if block + distance < self.shapes.len() && self.are_twins(block, block + distance) {
+                return Some(block + distance);
+            }
+        }
+        let (first, last) = self.repeats.get(&self.exact[block])?;
+        [*first, *last].into_iter().map(|at| at as usize).find(|at| *at != block)
+    }
+}
+
+/// Word units up to which a neighbour's own words are looked at (chosen).
+const NEIGHBOUR_WORDS: f32 = 8.5;
+
+const TENTH: Family = Family::new("tenth+length", Group::Position);
+const FROM_START: Family = Family::new("from-start", Group::Position);
+const FROM_END: Family = Family::new("from-end", Group::Position);
+const PARAGRAPHS: Family = Family::new("paragraphs-before+after", Group::Position);
+const PARAGRAPHS_LENGTH: Family = Family::new("paragraphs-before+after+length", Group::Position);
+const SINCE: Family = Family::new("since-paragraph+length", Group::Position);
+const UNTIL: Family = Family::new("until-paragraph+length", Group::Position);
+const SINCE_UNTIL: Family = Family::new("since+until-paragraph", Group::Position);
+const PAGE_BLOCKS: Family = Family::new("page-blocks", Group::Position);
+const REPEAT: Family = Family::new("repeat+length", Group::Overlap);
+const SAME_OPENING: Family = Family::new("same-opening+length", Group::Overlap);
+const TWIN_BEFORE: Family = Family::new("twin-before+length", Group::Overlap);
+const TWIN_AFTER: Family = Family::new("twin-after+length", Group::Overlap);
+const SHARED: Family = Family::new("shared+length", Group::Overlap);
+const SHARED_PARAGRAPHS: Family = Family::new("shared-with-paragraphs+length", Group::Overlap);
+const HEADING_DISTANCE: Family = Family::new("heading-distance", Group::Heading);
+const HEADING_WORD: Family = Family::new("heading", Group::Heading);
+const HEADING_PAIR: Family = Family::new("heading-pair", Group::Heading);
+const BEFORE: Family = Family::new("before", Group::Neighbours);
+const AFTER: Family = Family::new("after", Group::Neighbours);
+const BEFORE_2: Family = Family::new("before-2", Group::Neighbours);
+const AFTER_2: Family = Family::new("after-2", Group::Neighbours);
+const LENGTHS: Family = Family::new("lengths", Group::Neighbours);
+const LENGTHS_AROUND: Family = Family::new("lengths-around", Group::Neighbours);
+const DENSITY: Family = Family::new("density", Group::Neighbours);
+const WORD_BEFORE: Family = Family::new("word-before", Group::Neighbours);
+const WORD_AFTER: Family = Family::new("word-after", Group::Neighbours);
+
+/// Which side of a block its repeats stand on: 1 before, 2 after, 3 both.
+fn side(at: u32, first: u32, last: u32) -> usize {
+    usize::from(first < at) + 2 * usize::from(last > at)
+}
+
+/// A count as one of seven steps.
+fn count_step(count: usize) -> usize {
+    step(count as f32, &[0.5, 1.5, 3.5, 6.5, 12.5, 25.5])
+}
+
+/// A distance in blocks as one of nine steps.
+pub fn distance_step(distance: usize) -> usize {
+    step(distance as f32, &[0.5, 1.5, 2.5, 4.5, 8.5, 16.5, 40.5, 100.5])
+}
+
+/// Share of the words of either that are words of both; both sorted, each word once.
+pub fn jaccard(a: &[u64], b: &[u64]) -> f32 {
+    let both = common(a, b);
+    both as f32 / (a.len() + b.len() - both).max(1) as f32
+}
+
+/// Number of words that stand in both; both sorted, each word once.
+pub fn common(a: &[u64], b: &[u64]) -> usize {
+    let (mut i, mut j, mut both) = (0, 0, 0);
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => (i, j, both) = (i + 1, j + 1, both + 1),
+        }
+    }
+    both
+}
+
+/// The words of a block that carry its topic: long words, and pairs of ideographs.
+pub fn content_words(tokens: &[Token]) -> Vec<u64> {
+    let mut words = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Word if token.length >= CONTENT_BYTES => words.push(token.word),
+            TokenKind::Ideograph => {
+                if let Some(next) = tokens.get(index + 1).filter(|next| next.kind == TokenKind::Ideograph) {
+                    words.push(PAIR.hash2(token.word, next.word));
+                }
+            }
+            TokenKind::Word | TokenKind::Number | TokenKind::Symbol => {}
+        }
+        if words.len() == MOST_CONTENT_WORDS {
+            break;
+        }
+    }
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+const PAIR: Family = Family::new("pair", Group::Overlap);
+
+fn sequence_hash(tokens: &[Token]) -> u64 {
+    SEQUENCE.hash_all(tokens.iter().map(|token| token.word))
+}
+
+const SEQUENCE: Family = Family::new("sequence", Group::Overlap);
+
+fn first_and_last(keys: impl Iterator<Item = Option<u64>>) -> HashedMap<(u32, u32)> {
+    let mut map: HashedMap<(u32, u32)> = HashedMap::default();
+    for (at, key) in keys.enumerate() {
+        if let Some(key) = key {
+            let at = at as u32;
+            map.entry(key).and_modify(|(_, last)| *last = at).or_insert((at, at));
+        }
+    }
+    map
+}
+
+fn paragraphs_before(shapes: &[Shape]) -> Vec<u32> {
+    let mut before = Vec::with_capacity(shapes.len() + 1);
+    let mut count = 0;
+    before.push(0);
+    for shape in shapes {
+        count += u32::from(shape.is_paragraph());
+        before.push(count);
+    }
+    before
+}
+
+fn nearest_paragraphs(shapes: &[Shape]) -> (Vec<Option<usize>>, Vec<Option<usize>>) {
+    let nearest = |order: &mut dyn Iterator<Item = usize>| {
+        let mut nearest = vec![None; shapes.len()];
+        let mut last = None;
+        for at in order {
+            nearest[at] = last;
+            if shapes[at].is_paragraph() {
+                last = Some(at);
+            }
+        }
+        nearest
+    };
+    (nearest(&mut (0..shapes.len())), nearest(&mut (0..shapes.len()).rev()))
+}
+
+fn headings(shapes: &[Shape]) -> Vec<Option<usize>> {
+    let mut last: Option<usize> = None;
+    let mut headings = Vec::with_capacity(shapes.len());
+    for (at, shape) in shapes.iter().enumerate() {
+        headings.push(last.filter(|last| at - last <= HEADING_REACH));
+        if shape.words <= LONGEST_HEADING && !shape.ends_sentence() {
+            last = Some(at);
+        }
+    }
+    headings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyzer::Language;
+
+    struct Spellings(Vec<String>);
+
+    impl Sink for Spellings {
+        fn add(&mut self, family: &'static Family, hash: u64, spell: impl FnOnce() -> String) {
+            let spelling = format!("{}={}", family.name, spell());
+            assert_eq!(crate::vocabulary::hash_of_spelling(&spelling), hash, "{spelling}");
+            self.0.push(spelling);
+        }
+    }
+
+    fn features(texts: &[&str], block: usize) -> Vec<String> {
+        let terms = PageTerms::new(texts.iter().copied(), Language::from_tag("en").unwrap());
+        let shapes: Vec<Shape> = texts.iter().enumerate().map(|(at, text)| Shape::of(text, terms.tokens(at))).collect();
+        let mut sink = Spellings(Vec::new());
+        Context::new(&terms, &shapes).features(block, &mut sink);
+        sink.0
+    }
+
+    fn has(features: &[String], start: &str) -> bool {
+        features.iter().any(|feature| feature.starts_with(start))
+    }
+
+    const PARAGRAPH: &str = "The council voted on Tuesday to close the harbour bridge for eleven weeks while engineers replace its bearings and repaint it.";
+
+    #[test]
+    fn a_repeat_is_seen_from_both_sides() {
+        let page = ["A boat in the harbour of Port Ellery", "Something else", "A boat in the harbour of Port Ellery"];
+        assert!(has(&features(&page, 0), "repeat+length=2"));
+        assert!(has(&features(&page, 2), "repeat+length=1"));
+        assert!(!has(&features(&page, 1), "repeat"));
+    }
+
+    #[test]
+    fn a_near_repeat_beside_the_block_is_a_twin() {
+        let page = ["Fishing boats wait beneath the harbour bridge on Tuesday", "Fishing boats wait beneath the harbour bridge, Tuesday"];
+        assert!(has(&features(&page, 0), "twin-after+length=1"));
+        assert!(has(&features(&page, 1), "twin-before+length=1"));
+        let other = ["Fishing boats wait beneath the harbour bridge on Tuesday", "Engineers repaint every single railing before winter"];
+        assert!(!has(&features(&other, 0), "twin"));
+    }
+
+    #[test]
+    fn words_that_stand_in_paragraphs_are_shared() {
+        let page = [PARAGRAPH, "Engineers replace bearings", "Celebrity divorce shocks viewers"];
+        assert!(features(&page, 1).contains(&"shared-with-paragraphs+length=5 0".to_owned()));
+        assert!(features(&page, 2).contains(&"shared-with-paragraphs+length=0 1".to_owned()));
+    }
+
+    #[test]
+    fn the_heading_above_gives_its_words() {
+        let page = [PARAGRAPH, "You May Also Like", "Celebrity divorce shocks viewers who had expected better things of him"];
+        let found = features(&page, 2);
+        assert!(has(&found, "heading=like") && has(&found, "heading-pair=also like"), "{found:?}");
+        assert!(!has(&features(&page, 1), "heading="));
+    }
+
+    #[test]
+    fn distance_from_the_last_paragraph_is_told() {
+        let page = [PARAGRAPH, "One", "Two"];
+        assert!(has(&features(&page, 2), "since-paragraph+length=2"));
+        assert!(has(&features(&page, 1), "since-paragraph+length=1"));
+        assert!(has(&features(&page, 0), "since-paragraph+length=9"));
+    }
+
+    #[test]
+    fn neighbours_give_their_lengths_and_words() {
+        let page = ["Share this", PARAGRAPH, "Comments"];
+        let found = features(&page, 1);
+        assert!(has(&found, "word-before=share") && has(&found, "word-after=comment") && has(&found, "lengths=0 3 0"), "{found:?}");
+    }
+
+    #[test]
+    fn common_words_are_counted_in_sorted_lists() {
+        assert_eq!(common(&[1, 3, 5], &[2, 3, 5, 9]), 2);
+        assert!((jaccard(&[1, 3], &[3]) - 0.5).abs() < 1e-6);
+        assert!((jaccard(&[], &[])).abs() < 1e-6);
+    }
+}

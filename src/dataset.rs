@@ -1,0 +1,430 @@
+//! Labelled pages from disk: JSON lines to pages with gold, and gold matched to blocks.
+//!
+//! Gold is text and label, never block numbers, so a change to the segmenter cannot shift labels silently.
+
+use crate::error::{Error, Result};
+use crate::label::{Label, LabelSet};
+use crate::page::{Page, PageKind};
+use crate::segment::{Block, Segmented, Split, segment};
+use imara_diff::{Algorithm, Diff, InternedInput};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// A block with its label, as a person wrote it down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoldBlock {
+    /// The block's text; white space does not count.
+    pub text: String,
+    /// The label's name.
+    pub label: String,
+}
+
+/// One labelled page, as it stands in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoldPage {
+    /// Name of the page; the folder part of it is the site when there is no `url`.
+    pub id: String,
+    /// Address; its host is the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Language, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<String>,
+    /// The page as HTML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// The page as plain text; without it and without `html` the blocks are the page's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// All blocks in reading order.
+    pub blocks: Vec<GoldBlock>,
+    /// Keys that are none of these.
+    #[serde(flatten, skip_serializing)]
+    pub unknown: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+impl GoldPage {
+    /// The site that the page belongs to: the host of its address, else the folder part of its id, else its id.
+    pub fn site(&self) -> String {
+        let host = self.url.as_deref().and_then(host);
+        let folder = || self.id.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        host.or_else(folder).unwrap_or_else(|| self.id.clone())
+    }
+
+    /// The page as plain text: its `text`, else its blocks separated by blank lines.
+    pub fn plain_text(&self) -> String {
+        match &self.text {
+            Some(text) => text.clone(),
+            None => self.blocks.iter().map(|block| block.text.as_str()).collect::<Vec<_>>().join("\n\n"),
+        }
+    }
+}
+
+fn host(url: &str) -> Option<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?.split(':').next()?.to_ascii_lowercase();
+    let host = host.strip_prefix("www.").map(str::to_owned).unwrap_or(host);
+    (!host.is_empty()).then_some(host)
+}
+
+/// Labelled pages and what was found out while reading them.
+#[derive(Debug, Default)]
+pub struct Dataset {
+    /// The pages, sorted by id, so that the order of files makes no difference.
+    pub pages: Vec<GoldPage>,
+    /// Name and SHA-256 of each file that was read, sorted by name.
+    pub files: Vec<(String, String)>,
+    /// Records that could not be used, each with file and line.
+    pub errors: Vec<Error>,
+    /// Keys that no page of this format has, with the first place of each.
+    pub unknown_keys: std::collections::BTreeMap<String, String>,
+}
+
+/// Endings of the files that are read from a folder.
+const ENDINGS: [&str; 3] = [".jsonl", ".jsonl.gz", ".jsonl.zst"];
+
+impl Dataset {
+    /// Reads files and folders of labelled pages. A bad record is kept in [`Dataset::errors`] and the rest is read.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when a file or folder cannot be read, [`Error::Dataset`] when there is no file or no page, or an id stands twice.
+    pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut dataset = Self::default();
+        let mut files = BTreeSet::new();
+        for path in paths {
+            if path.is_dir() {
+                files.extend(files_in(path)?);
+            } else {
+                files.insert(path.clone());
+            }
+        }
+        if files.is_empty() {
+            let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            return Err(Error::Dataset {
+                problem: format!("no file in {} ends in {}", names.join(", "), ENDINGS.join(" or ")),
+            });
+        }
+        for file in &files {
+            dataset.read_file(file)?;
+        }
+        dataset.pages.sort_by(|a, b| a.id.cmp(&b.id));
+        dataset.files.sort();
+        if let Some(pair) = dataset.pages.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(Error::Dataset { problem: format!("the id {:?} stands twice; give each page its own", pair[0].id) });
+        }
+        if dataset.pages.is_empty() && dataset.errors.is_empty() {
+            return Err(Error::Dataset { problem: "the files hold no page".to_owned() });
+        }
+        Ok(dataset)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<()> {
+        let failed = |source| Error::Read { path: path.to_owned(), source };
+        let bytes = std::fs::read(path).map_err(failed)?;
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        self.files.push((name, hex::encode(Sha256::digest(&bytes))));
+        for (index, line) in lines_of(path, &bytes)?.enumerate() {
+            let line = line.map_err(failed)?;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let place = |problem: String| Error::Record { path: path.to_owned(), line: index + 1, problem };
+            match parse_page(&line) {
+                Ok(page) => {
+                    for key in page.unknown.keys() {
+                        self.unknown_keys.entry(key.clone()).or_insert_with(|| format!("{}:{}", path.display(), index + 1));
+                    }
+                    self.pages.push(GoldPage { unknown: Default::default(), ..page });
+                }
+                Err(problem) => self.errors.push(place(problem)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The labels that stand in the pages.
+    ///
+    /// # Errors
+    /// [`Error::Labels`] when they make no set.
+    pub fn labels(&self) -> Result<LabelSet> {
+        let names: BTreeSet<&str> = self.pages.iter().flat_map(|page| &page.blocks).map(|block| block.label.as_str()).collect();
+        LabelSet::new(names)
+    }
+}
+
+fn parse_page(line: &[u8]) -> Result<GoldPage, String> {
+    let page: GoldPage = serde_json::from_slice(line).map_err(|error| {
+        format!("no labelled page: {error}; wanted one JSON object with `id`, `blocks` and perhaps `url`, `lang`, `html` or `text`")
+    })?;
+    if page.html.is_some() && page.text.is_some() {
+        return Err(format!("page {:?} has both `html` and `text`; keep the one that the blocks were labelled on", page.id));
+    }
+    if page.id.is_empty() {
+        return Err("the `id` is empty; give each page its own".to_owned());
+    }
+    Ok(page)
+}
+
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(|error| Error::Read {
+            path: error.path().unwrap_or(folder).to_owned(),
+            source: error.into_io_error().unwrap_or_else(|| std::io::Error::other("a loop of links")),
+        })?;
+        let name = entry.file_name().to_string_lossy();
+        if entry.file_type().is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
+}
+
+/// Largest window of a Zstandard file, as a power of two (`zstd --long=27` writes up to 27).
+const ZSTD_WINDOW: u32 = 27;
+
+fn lines_of<'b>(path: &Path, bytes: &'b [u8]) -> Result<Box<dyn Iterator<Item = std::io::Result<Vec<u8>>> + 'b>> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let reader: Box<dyn Read + 'b> = if bytes.starts_with(&[0x1f, 0x8b]) {
+        Box::new(flate2::read::MultiGzDecoder::new(bytes))
+    } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let mut decoder = zstd::Decoder::new(bytes).map_err(failed)?;
+        decoder.window_log_max(ZSTD_WINDOW).map_err(failed)?;
+        Box::new(decoder)
+    } else {
+        Box::new(bytes)
+    };
+    Ok(Box::new(BufReader::new(reader).split(b'\n')))
+}
+
+/// A page's blocks with their gold labels.
+#[derive(Debug)]
+pub struct MatchedPage {
+    /// Name of the page.
+    pub id: String,
+    /// The site that it belongs to.
+    pub site: String,
+    /// The blocks as they are at scoring.
+    pub segmented: Segmented,
+    /// The gold label of each block; `None` where gold has no such text.
+    pub labels: Vec<Option<Label>>,
+    /// Words of gold that do not stand in the blocks.
+    pub unmatched_words: usize,
+    /// Words of gold.
+    pub gold_words: usize,
+}
+
+/// Share of a block's words that must be gold's for it to have a label (chosen: more than half).
+const LEAST_MATCHED: f64 = 0.5;
+
+/// Segments a page as at scoring and gives each block the label that most of its words have in gold, by aligned words.
+///
+/// # Errors
+/// [`Error::UnknownLabel`] for a label that `labels` lacks, [`Error::Unmatched`] when more than the share `most_unmatched`
+/// (0 to 1) of gold's words do not stand in the page.
+pub fn match_gold(gold: &GoldPage, page: &Page, labels: &LabelSet, most_unmatched: f64) -> Result<MatchedPage> {
+    let segmented = segment(page, Split::Auto);
+    let names: Vec<Label> = gold.blocks.iter().map(|block| labels.parse(&block.label)).collect::<Result<_>>()?;
+    let matching = Matching::new(&gold.blocks, &names, &segmented.blocks, labels.len());
+    let (unmatched, words) = (matching.unmatched, matching.gold_words);
+    if unmatched as f64 > most_unmatched * words as f64 {
+        return Err(Error::Unmatched { id: gold.id.clone(), unmatched, words, allowed: most_unmatched });
+    }
+    Ok(MatchedPage {
+        id: gold.id.clone(),
+        site: gold.site(),
+        segmented,
+        labels: matching.labels,
+        unmatched_words: unmatched,
+        gold_words: words,
+    })
+}
+
+/// The page that a labelled page is scored as: its HTML, else its text.
+///
+/// # Errors
+/// [`Error::PageTooLarge`].
+pub fn page_of(gold: &GoldPage) -> Result<Page> {
+    match &gold.html {
+        Some(html) => Page::from_text(&gold.id, html.clone(), Some(PageKind::Html)),
+        None => Page::from_text(&gold.id, gold.plain_text(), Some(PageKind::Text)),
+    }
+}
+
+struct Matching {
+    labels: Vec<Option<Label>>,
+    unmatched: usize,
+    gold_words: usize,
+}
+
+impl Matching {
+    fn new(gold: &[GoldBlock], names: &[Label], blocks: &[Block], label_count: usize) -> Self {
+        let gold_words = words_of(gold.iter().map(|block| block.text.as_str()));
+        let page_words = words_of(blocks.iter().map(|block| block.text.as_str()));
+        let mut input: InternedInput<&str> = InternedInput::default();
+        input.update_before(gold_words.iter().map(|(_, word)| *word));
+        input.update_after(page_words.iter().map(|(_, word)| *word));
+        let diff = Diff::compute(Algorithm::Histogram, &input);
+        let mut votes = vec![0u32; blocks.len() * label_count];
+        let mut words = vec![0u32; blocks.len()];
+        for (block, _) in &page_words {
+            words[*block] += 1;
+        }
+        let mut unmatched = 0;
+        let mut kept = (0..page_words.len()).filter(|at| !diff.is_added(*at as u32));
+        for (at, (gold_block, _)) in gold_words.iter().enumerate() {
+            if diff.is_removed(at as u32) {
+                unmatched += 1;
+            } else if let Some(at) = kept.next() {
+                votes[page_words[at].0 * label_count + names[*gold_block].index()] += 1;
+            }
+        }
+        let labels = (0..blocks.len())
+            .map(|block| {
+                let votes = &votes[block * label_count..(block + 1) * label_count];
+                let matched: u32 = votes.iter().sum();
+                if words[block] == 0 || f64::from(matched) <= LEAST_MATCHED * f64::from(words[block]) {
+                    return None;
+                }
+                // of equals the first in the labels' order
+                let most = votes.iter().copied().max()?;
+                votes.iter().position(|count| *count == most).and_then(|at| u8::try_from(at).ok()).map(Label)
+            })
+            .collect();
+        Self { labels, unmatched, gold_words: gold_words.len() }
+    }
+}
+
+/// Words with the number of their block: runs of letters and digits, single ideographs, and each other mark.
+fn words_of<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<(usize, &'t str)> {
+    let mut words = Vec::new();
+    for (block, text) in texts.enumerate() {
+        let mut start: Option<usize> = None;
+        for (at, c) in text.char_indices() {
+            let joins = c.is_alphanumeric() && !('\u{2e80}'..='\u{9fff}').contains(&c);
+            match (joins, start) {
+                (true, None) => start = Some(at),
+                (true, Some(_)) => {}
+                (false, _) => {
+                    if let Some(from) = start.take() {
+                        words.push((block, &text[from..at]));
+                    }
+                    if !crate::segment::is_space(c) {
+                        words.push((block, &text[at..at + c.len_utf8()]));
+                    }
+                }
+            }
+        }
+        if let Some(from) = start {
+            words.push((block, &text[from..]));
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gold(html: Option<&str>, blocks: &[(&str, &str)]) -> GoldPage {
+        GoldPage {
+            id: "site/page".to_owned(),
+            url: None,
+            lang: None,
+            html: html.map(str::to_owned),
+            text: None,
+            blocks: blocks.iter().map(|(label, text)| GoldBlock { text: (*text).to_owned(), label: (*label).to_owned() }).collect(),
+            unknown: Default::default(),
+        }
+    }
+
+    fn labels_of(gold: &GoldPage, most_unmatched: f64) -> Result<Vec<Option<u8>>> {
+        let labels = LabelSet::new(["body", "promo"]).unwrap();
+        let page = page_of(gold).unwrap();
+        Ok(match_gold(gold, &page, &labels, most_unmatched)?.labels.into_iter().map(|label| label.map(|label| label.0)).collect())
+    }
+
+    #[test]
+    fn gold_is_matched_by_text_whatever_the_segmentation() {
+        let page = gold(Some("<p>One two<p>three four<p>five"), &[("body", "One two three"), ("body", "four"), ("promo", "five")]);
+        assert_eq!(labels_of(&page, 0.0).unwrap(), [Some(0), Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn a_block_that_gold_lacks_has_no_label() {
+        let page = gold(Some("<p>One two<p>extra words here<p>five"), &[("body", "One two"), ("promo", "five")]);
+        assert_eq!(labels_of(&page, 0.0).unwrap(), [Some(0), None, Some(1)]);
+    }
+
+    #[test]
+    fn gold_that_the_page_lacks_is_counted_and_refused() {
+        let page = gold(Some("<p>One two"), &[("body", "One two"), ("promo", "three four five six")]);
+        let message = labels_of(&page, 0.5).unwrap_err().to_string();
+        assert!(message.contains("4 of 6 words"), "{message}");
+        assert_eq!(labels_of(&page, 0.7).unwrap(), [Some(0)]);
+    }
+
+    #[test]
+    fn without_html_the_blocks_are_the_text() {
+        let page = gold(None, &[("body", "One two."), ("promo", "three")]);
+        assert_eq!(labels_of(&page, 0.0).unwrap(), [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn the_site_is_the_host_else_the_folder() {
+        let mut page = gold(None, &[]);
+        assert_eq!(page.site(), "site");
+        page.url = Some("https://www.News.example:8080/a/b?c".to_owned());
+        assert_eq!(page.site(), "news.example");
+        page.url = None;
+        page.id = "alone".to_owned();
+        assert_eq!(page.site(), "alone");
+    }
+
+    fn read(content: &[u8], name: &str) -> Result<Dataset> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        Dataset::read(&[folder.path().to_owned()])
+    }
+
+    const GOOD: &str = r#"{"id":"a","blocks":[{"text":"x","label":"body"}]}"#;
+
+    #[test]
+    fn a_bad_line_is_named_and_the_rest_is_read() {
+        let dataset = read(format!("{GOOD}\n{{\"id\":3}}\n\n{}\n", GOOD.replace("\"a\"", "\"b\"")).as_bytes(), "x.jsonl").unwrap();
+        assert_eq!(dataset.pages.len(), 2);
+        assert_eq!(dataset.errors.len(), 1);
+        assert!(dataset.errors[0].to_string().contains("x.jsonl:2: "), "{}", dataset.errors[0]);
+    }
+
+    #[test]
+    fn unknown_keys_are_named_once_with_their_place() {
+        let dataset = read(GOOD.replace("{\"id\"", "{\"lable\":1,\"id\"").as_bytes(), "x.jsonl").unwrap();
+        assert!(dataset.unknown_keys["lable"].ends_with("x.jsonl:1"));
+    }
+
+    #[test]
+    fn packed_files_are_read() {
+        let packed = zstd::bulk::compress(GOOD.as_bytes(), 3).unwrap();
+        assert_eq!(read(&packed, "x.jsonl.zst").unwrap().pages[0].id, "a");
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gz, GOOD.as_bytes()).unwrap();
+        assert_eq!(read(&gz.finish().unwrap(), "x.jsonl.gz").unwrap().pages[0].id, "a");
+    }
+
+    #[test]
+    fn an_id_that_stands_twice_is_refused() {
+        assert!(read(format!("{GOOD}\n{GOOD}\n").as_bytes(), "x.jsonl").unwrap_err().to_string().contains("twice"));
+    }
+
+    #[test]
+    fn a_folder_without_pages_is_an_error() {
+        assert!(read(b"", "x.csv").is_err());
+        assert!(read(b"", "x.jsonl").is_err());
+    }
+}

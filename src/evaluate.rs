@@ -1,0 +1,297 @@
+//! Gold and predicted labels to figures: confusion counts, precision, recall, F1 with intervals.
+//!
+//! What is undefined (the precision of a label that was never predicted) is `None`, and counts as 0 in a macro mean.
+
+use crate::error::{Error, Result};
+use crate::label::{Label, LabelSet};
+use serde::Serialize;
+
+/// Counts of (gold, predicted) pairs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confusion {
+    labels: usize,
+    /// Row-major, shape (gold labels, predicted labels).
+    counts: Vec<f64>,
+}
+
+impl Confusion {
+    /// No pair yet, for this many labels.
+    pub fn new(labels: usize) -> Self {
+        Self { labels, counts: vec![0.0; labels * labels] }
+    }
+
+    /// Counts a pair with a weight of at least 0, 1 for a block.
+    pub fn add(&mut self, gold: Label, predicted: Label, weight: f64) {
+        self.counts[gold.index() * self.labels + predicted.index()] += weight;
+    }
+
+    /// Adds the counts of another table of the same labels.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(self.labels, other.labels, "tables of the same labels");
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    /// How often `gold` was predicted as `predicted`.
+    pub fn count(&self, gold: Label, predicted: Label) -> f64 {
+        self.counts[gold.index() * self.labels + predicted.index()]
+    }
+
+    /// How often a label is gold.
+    pub fn support(&self, label: Label) -> f64 {
+        (0..self.labels).map(|predicted| self.counts[label.index() * self.labels + predicted]).sum()
+    }
+
+    /// How often a label was predicted.
+    pub fn predicted(&self, label: Label) -> f64 {
+        (0..self.labels).map(|gold| self.counts[gold * self.labels + label.index()]).sum()
+    }
+
+    /// Share of the predictions of a label that are right, 0 to 1; `None` when it was never predicted.
+    pub fn precision(&self, label: Label) -> Option<f64> {
+        ratio(self.count(label, label), self.predicted(label))
+    }
+
+    /// Share of the gold of a label that was found, 0 to 1; `None` when it is never gold.
+    pub fn recall(&self, label: Label) -> Option<f64> {
+        ratio(self.count(label, label), self.support(label))
+    }
+
+    /// Harmonic mean of precision and recall, 0 to 1; `None` when the label is neither gold nor predicted.
+    pub fn f1(&self, label: Label) -> Option<f64> {
+        ratio(2.0 * self.count(label, label), self.support(label) + self.predicted(label))
+    }
+
+    /// Mean F1 over the labels that are gold or predicted, 0 to 1; `None` without any pair.
+    pub fn macro_f1(&self) -> Option<f64> {
+        let scores: Vec<f64> = (0..self.labels as u8).filter_map(|label| self.f1(Label(label))).collect();
+        ratio(scores.iter().sum(), scores.len() as f64)
+    }
+
+    /// Share of all pairs that agree, 0 to 1; `None` without any pair.
+    pub fn accuracy(&self) -> Option<f64> {
+        let right: f64 = (0..self.labels).map(|label| self.counts[label * self.labels + label]).sum();
+        ratio(right, self.counts.iter().sum())
+    }
+}
+
+fn ratio(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
+}
+
+/// One judged block.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged {
+    /// The label that it has.
+    pub gold: Label,
+    /// The label that it was given.
+    pub predicted: Label,
+    /// Its length in word units, for the figures by words.
+    pub words: f64,
+}
+
+/// A figure with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The figure on all pages, 0 to 1.
+    pub value: Option<f64>,
+    /// Lower end of the interval (2.5th percentile over resampled pages).
+    pub low: Option<f64>,
+    /// Upper end of the interval (97.5th percentile).
+    pub high: Option<f64>,
+}
+
+/// The figures of one label.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LabelFigures {
+    /// The label's name.
+    pub label: String,
+    /// Number of gold blocks (or their words).
+    pub support: f64,
+    /// Share of its predictions that are right.
+    pub precision: Estimate,
+    /// Share of its gold that was found.
+    pub recall: Estimate,
+    /// Harmonic mean of the two.
+    pub f1: Estimate,
+}
+
+/// All figures of one test.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Number of pages judged.
+    pub pages: usize,
+    /// Number of blocks judged.
+    pub blocks: usize,
+    /// By label, in the labels' order.
+    pub labels: Vec<LabelFigures>,
+    /// Mean F1 over the labels.
+    pub macro_f1: Estimate,
+    /// Share of blocks (or words) with the right label.
+    pub accuracy: Estimate,
+    /// Counts, a row for each gold label, a column for each predicted one.
+    pub confusion: Vec<Vec<f64>>,
+}
+
+/// Resamples for the intervals (chosen: the ends of a 95 % interval move in the third digit only).
+const RESAMPLES: usize = 500;
+/// Seed of the resampling (chosen).
+const BOOTSTRAP_SEED: u64 = 20_251;
+
+/// Figures by blocks and by words, from the judged blocks of each page.
+///
+/// Intervals are percentile bootstrap over pages (Efron and Tibshirani 1993, section 13.3).
+///
+/// # Errors
+/// [`Error::Dataset`] when no block was judged.
+pub fn figures(labels: &LabelSet, pages: &[Vec<Judged>]) -> Result<(Figures, Figures)> {
+    if pages.iter().all(Vec::is_empty) {
+        return Err(Error::Dataset { problem: "there is no labelled block to judge by".to_owned() });
+    }
+    let by_blocks = figures_weighted(labels, pages, |_| 1.0);
+    let by_words = figures_weighted(labels, pages, |judged| judged.words);
+    Ok((by_blocks, by_words))
+}
+
+fn figures_weighted(labels: &LabelSet, pages: &[Vec<Judged>], weight: impl Fn(&Judged) -> f64) -> Figures {
+    let tables: Vec<Confusion> = pages
+        .iter()
+        .map(|page| {
+            let mut table = Confusion::new(labels.len());
+            for judged in page {
+                table.add(judged.gold, judged.predicted, weight(judged));
+            }
+            table
+        })
+        .collect();
+    let sum = |picked: &mut dyn Iterator<Item = usize>| {
+        let mut all = Confusion::new(labels.len());
+        for page in picked {
+            all.merge(&tables[page]);
+        }
+        all
+    };
+    let all = sum(&mut (0..tables.len()));
+    let mut random = SplitMix(BOOTSTRAP_SEED);
+    let resamples: Vec<Confusion> = (0..RESAMPLES)
+        .map(|_| sum(&mut (0..tables.len()).map(|_| random.below(tables.len()))))
+        .collect();
+    let estimate = |figure: &dyn Fn(&Confusion) -> Option<f64>| {
+        let mut values: Vec<f64> = resamples.iter().filter_map(figure).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| values.get(((values.len().max(1) - 1) as f64 * share).round() as usize).copied();
+        Estimate { value: figure(&all), low: at(0.025), high: at(0.975) }
+    };
+    Figures {
+        pages: pages.len(),
+        blocks: pages.iter().map(Vec::len).sum(),
+        labels: labels
+            .iter()
+            .map(|label| LabelFigures {
+                label: labels.name(label).to_owned(),
+                support: all.support(label),
+                precision: estimate(&|table| table.precision(label)),
+                recall: estimate(&|table| table.recall(label)),
+                f1: estimate(&|table| table.f1(label)),
+            })
+            .collect(),
+        macro_f1: estimate(&Confusion::macro_f1),
+        accuracy: estimate(&Confusion::accuracy),
+        confusion: labels
+            .iter()
+            .map(|gold| labels.iter().map(|predicted| all.count(gold, predicted)).collect())
+            .collect(),
+    }
+}
+
+/// A small seeded generator of random numbers: SplitMix64 (Steele, Lea and Flood 2014).
+#[derive(Clone, Debug)]
+pub struct SplitMix(pub u64);
+
+impl SplitMix {
+    /// The next 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    /// A random number from 0 up to but not including `end`, which is above 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        ((u128::from(self.bits()) * end as u128) >> 64) as usize
+    }
+
+    /// True with this probability, 0 to 1.
+    pub fn chance(&mut self, probability: f64) -> bool {
+        ((self.bits() >> 11) as f64) < probability * (1u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Label = Label(0);
+    const B: Label = Label(1);
+    const C: Label = Label(2);
+
+    /// 3 of gold A found, 1 of them called B; 2 of gold B called A; C neither gold nor predicted.
+    fn table() -> Confusion {
+        let mut table = Confusion::new(3);
+        table.add(A, A, 3.0);
+        table.add(A, B, 1.0);
+        table.add(B, A, 2.0);
+        table
+    }
+
+    #[test]
+    fn precision_and_recall_are_not_each_other() {
+        assert_eq!(table().precision(A), Some(0.6));
+        assert_eq!(table().recall(A), Some(0.75));
+        assert!((table().f1(A).unwrap() - 2.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_undefined_is_none() {
+        let mut never_predicted = Confusion::new(2);
+        never_predicted.add(A, B, 1.0);
+        assert_eq!(never_predicted.precision(A), None);
+        assert_eq!(never_predicted.recall(A), Some(0.0));
+        assert_eq!(table().f1(C), None);
+        assert_eq!(Confusion::new(2).macro_f1(), None);
+    }
+
+    #[test]
+    fn macro_f1_is_the_mean_over_labels_that_occur() {
+        assert!((table().macro_f1().unwrap() - (2.0 / 3.0 + 0.0) / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn figures_by_words_weigh_by_words_and_intervals_hold_the_value() {
+        let labels = LabelSet::new(["body", "promo"]).unwrap();
+        let page = |gold, predicted, words| vec![Judged { gold, predicted, words }; 4];
+        let pages: Vec<_> = (0..20).flat_map(|_| [page(A, A, 9.0), page(B, B, 1.0), page(B, A, 1.0)]).collect();
+        let (blocks, words) = figures(&labels, &pages).unwrap();
+        assert!((blocks.accuracy.value.unwrap() - 2.0 / 3.0).abs() < 1e-12);
+        assert!((words.accuracy.value.unwrap() - 10.0 / 11.0).abs() < 1e-12);
+        let f1 = blocks.macro_f1;
+        assert!(f1.low.unwrap() < f1.value.unwrap() && f1.value.unwrap() < f1.high.unwrap());
+        assert_eq!(blocks.confusion, [[80.0, 0.0], [80.0, 80.0]]);
+    }
+
+    #[test]
+    fn no_block_is_an_error() {
+        let labels = LabelSet::new(["body", "promo"]).unwrap();
+        assert!(figures(&labels, &[Vec::new()]).is_err());
+    }
+
+    #[test]
+    fn random_numbers_are_those_of_splitmix64() {
+        // reference: java.util.SplittableRandom(1234567), as in Vigna's splitmix64.c
+        assert_eq!(SplitMix(1_234_567).bits(), 6_457_827_717_110_365_317);
+        assert!((0..100).all(|seed| SplitMix(seed).below(3) < 3));
+    }
+}

@@ -1,0 +1,135 @@
+//! Sparse vectors to scores: the multinomial logistic model of one block at a time.
+//!
+//! Weights are kept in half precision in a model file; a model that was just trained is rounded the same way, so both score alike.
+
+use crate::vectorizer::SparseMatrix;
+use ndarray::Array2;
+
+/// A multinomial logistic regression over sparse rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NgramModel {
+    labels: usize,
+    /// Row-major, shape (columns, labels).
+    weights: Vec<f32>,
+    /// One for each label.
+    intercept: Vec<f64>,
+}
+
+impl NgramModel {
+    /// A model of these weights, row-major with shape (columns, labels), and intercepts, one for each label.
+    ///
+    /// # Panics
+    /// When the weights are no multiple of the labels.
+    pub fn new(weights: Vec<f32>, intercept: Vec<f64>) -> Self {
+        let labels = intercept.len();
+        assert!(labels > 0 && weights.len().is_multiple_of(labels), "weights have shape (columns, labels)");
+        Self { labels, weights, intercept }
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.weights.len() / self.labels
+    }
+
+    /// Number of labels.
+    pub fn labels(&self) -> usize {
+        self.labels
+    }
+
+    /// The weights, row-major, shape (columns, labels).
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// The intercepts, one for each label.
+    pub fn intercept(&self) -> &[f64] {
+        &self.intercept
+    }
+
+    /// Log-probabilities, shape (rows, labels), each at most 0.
+    pub fn log_probabilities(&self, rows: &SparseMatrix) -> Array2<f64> {
+        let mut scores = Array2::zeros((rows.rows(), self.labels));
+        for (row, mut out) in scores.rows_mut().into_iter().enumerate() {
+            let out = out.as_slice_mut().unwrap_or_default();
+            self.scores_into(rows.row(row), out);
+            log_softmax(out);
+        }
+        scores
+    }
+
+    /// The scores of one row before normalisation: intercept plus the sum of all contributions.
+    fn scores_into(&self, (columns, values): (&[u32], &[f32]), out: &mut [f64]) {
+        out.copy_from_slice(&self.intercept);
+        for (column, value) in columns.iter().zip(values) {
+            let start = *column as usize * self.labels;
+            for (score, weight) in out.iter_mut().zip(&self.weights[start..start + self.labels]) {
+                *score += f64::from(*value) * f64::from(*weight);
+            }
+        }
+    }
+
+    /// What each stored feature of a row adds to the log-odds of one label against another: (column, contribution).
+    /// Their sum and the difference of the two intercepts is the difference of the two log-probabilities.
+    pub fn contributions(&self, (columns, values): (&[u32], &[f32]), label: usize, against: usize) -> Vec<(u32, f64)> {
+        assert!(label < self.labels && against < self.labels, "labels of this model");
+        columns
+            .iter()
+            .zip(values)
+            .map(|(column, value)| {
+                let weights = &self.weights[*column as usize * self.labels..];
+                (*column, f64::from(*value) * (f64::from(weights[label]) - f64::from(weights[against])))
+            })
+            .collect()
+    }
+}
+
+/// Scores to log-probabilities, in place.
+pub fn log_softmax(scores: &mut [f64]) {
+    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = scores.iter().map(|score| (score - most).exp()).sum();
+    let norm = most + sum.ln();
+    for score in scores {
+        *score -= norm;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> SparseMatrix {
+        let mut rows = SparseMatrix::new();
+        rows.push([(0, 0.5), (2, 0.25)].into_iter());
+        rows.push(std::iter::empty());
+        rows
+    }
+
+    fn model() -> NgramModel {
+        NgramModel::new(vec![1.0, -1.0, 9.0, 9.0, 0.0, 2.0], vec![0.1, 0.0])
+    }
+
+    #[test]
+    fn log_probabilities_are_the_softmax_of_the_linear_scores() {
+        let found = model().log_probabilities(&rows());
+        // by hand: scores (0.1 + 0.5, -0.5 + 0.5) and (0.1, 0)
+        let by_hand = |a: f64, b: f64| a - (a.exp() + b.exp()).ln();
+        assert!((found[[0, 0]] - by_hand(0.6, 0.0)).abs() < 1e-12);
+        assert!((found[[0, 1]] - by_hand(0.0, 0.6)).abs() < 1e-12);
+        assert!((found[[1, 0]] - by_hand(0.1, 0.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn contributions_and_intercepts_add_up_to_the_log_odds() {
+        let (model, rows) = (model(), rows());
+        let found = model.log_probabilities(&rows);
+        let sum: f64 = model.contributions(rows.row(0), 0, 1).iter().map(|(_, contribution)| contribution).sum();
+        assert!((sum + 0.1 - (found[[0, 0]] - found[[0, 1]])).abs() < 1e-12);
+    }
+
+    #[test]
+    fn huge_scores_stay_finite() {
+        let mut scores = [1e5, -1e5, 0.0];
+        log_softmax(&mut scores);
+        assert!(scores.iter().all(|score| score.is_finite() && *score <= 0.0));
+    }
+}

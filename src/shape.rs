@@ -1,0 +1,447 @@
+//! What a block looks like without its words: length, case, punctuation, how it opens and ends.
+//!
+//! Lengths count in word units: a word is one, a character of a script without spaces half of one.
+
+use crate::analyzer::{Token, TokenKind};
+use crate::segment::starts_with_bullet;
+use crate::vocabulary::{Family, Group, Sink, number, number_spelling};
+
+/// How a block opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// A capital letter.
+    Upper,
+    /// A small letter.
+    Lower,
+    /// A letter of a script without case.
+    Uncased,
+    /// A digit.
+    Digit,
+    /// A quotation mark.
+    Quote,
+    /// A bullet or dash.
+    Bullet,
+    /// Anything else.
+    Mark,
+}
+
+/// How a block ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// A letter.
+    Letter,
+    /// A full stop.
+    Stop,
+    /// A question mark.
+    Question,
+    /// An exclamation mark.
+    Exclamation,
+    /// Three dots.
+    Ellipsis,
+    /// A colon.
+    Colon,
+    /// A quotation mark or bracket after the end of a sentence.
+    ClosedSentence,
+    /// A quotation mark or bracket after anything else.
+    Closing,
+    /// A digit.
+    Digit,
+    /// An arrow or angle mark, as "read more »" has.
+    Arrow,
+    /// Anything else.
+    Mark,
+}
+
+/// The shape of one block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    /// Length in word units.
+    pub words: f32,
+    /// Length in characters.
+    pub chars: usize,
+    /// How it opens.
+    pub opening: Opening,
+    /// How it ends.
+    pub ending: Ending,
+    /// Share of the words that begin with a capital letter, 0 to 1; `None` without a word.
+    pub capitalized: Option<f32>,
+    /// Share of the letters that are capitals, 0 to 1.
+    pub capitals: f32,
+    /// Share of the characters that are digits, 0 to 1.
+    pub digits: f32,
+    /// Words in capitals at the start, as in "AROUND 10,000 soldiers ..."; 0 when the whole block is in capitals.
+    pub opening_capitals: usize,
+    /// Ends of sentences inside the block and at its end.
+    pub sentences: usize,
+    /// Quotation marks.
+    pub quotes: usize,
+    /// Commas.
+    pub commas: usize,
+    /// Separators such as `|`, `·`, `/`, `•`.
+    pub separators: usize,
+    /// Words of at most three letters in lower case, a share of all words; `None` without a word.
+    pub short_words: Option<f32>,
+    /// Whether it has a number that looks like a year.
+    pub year: bool,
+    /// Whether it has a time or date written in digits, such as 10:30 or 24.12.2025.
+    pub clock: bool,
+    /// Whether it has an address: `@`, `www.` or `://`.
+    pub address: bool,
+}
+
+/// Word units from which a block that ends like a sentence is a paragraph (chosen; jusText's "short" ends at 70 characters, about 12 words).
+const PARAGRAPH_WORDS: f32 = 15.0;
+/// Word units from which any block is a paragraph (chosen; jusText's "long" begins at 200 characters, about 35 words).
+const LONG_WORDS: f32 = 35.0;
+
+impl Shape {
+    /// The shape of a block with its tokens.
+    pub fn of(text: &str, tokens: &[Token]) -> Self {
+        let mut counts = Counts::default();
+        counts.read(text);
+        let words: f32 = tokens
+            .iter()
+            .map(|token| match token.kind {
+                TokenKind::Word | TokenKind::Number => 1.0,
+                TokenKind::Ideograph => 0.5,
+                TokenKind::Symbol => 0.0,
+            })
+            .sum();
+        let share = |part: usize| if counts.words == 0 { None } else { Some(part as f32 / counts.words as f32) };
+        let all_capitals = counts.lower == 0;
+        Self {
+            words,
+            chars: counts.chars,
+            opening: opening(text),
+            ending: ending(text),
+            capitalized: share(counts.capitalized),
+            capitals: counts.upper as f32 / (counts.upper + counts.lower).max(1) as f32,
+            digits: counts.digits as f32 / counts.chars.max(1) as f32,
+            opening_capitals: if all_capitals { 0 } else { counts.opening_capitals },
+            sentences: counts.sentences,
+            quotes: counts.quotes,
+            commas: counts.commas,
+            separators: counts.separators,
+            short_words: share(counts.short_words),
+            year: counts.year,
+            clock: counts.clock,
+            address: text.contains('@') || text.contains("www.") || text.contains("://"),
+        }
+    }
+
+    /// Whether the block ends like a sentence.
+    pub fn ends_sentence(&self) -> bool {
+        match self.ending {
+            Ending::Stop | Ending::Question | Ending::Exclamation | Ending::ClosedSentence => true,
+            Ending::Letter | Ending::Ellipsis | Ending::Colon | Ending::Closing | Ending::Digit | Ending::Arrow | Ending::Mark => false,
+        }
+    }
+
+    /// Whether the block is long enough to be running text.
+    pub fn is_paragraph(&self) -> bool {
+        self.words >= LONG_WORDS || (self.words >= PARAGRAPH_WORDS && self.ends_sentence())
+    }
+
+    /// The length as one of 12 steps, each about half again as long as the one before.
+    pub fn length_step(&self) -> usize {
+        step(self.words, &[1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 18.5, 27.5, 40.5, 60.5, 100.5])
+    }
+
+    /// The length as one of 5 steps.
+    pub fn coarse_step(&self) -> usize {
+        step(self.words, &[3.5, 8.5, 18.5, 40.5])
+    }
+
+    /// Hands over the features of the shape group.
+    pub fn features<S: Sink>(&self, sink: &mut S) {
+        let length = self.length_step();
+        let ending = self.ending as usize;
+        let opening = self.opening as usize;
+        let capitalized = self.capitalized.map_or(6, |share| share_step(share));
+        add1(sink, &LENGTH, length);
+        add1(sink, &CHARS, step(self.chars as f32, &[2.5, 5.5, 10.5, 20.5, 35.5, 55.5, 80.5, 120.5, 180.5, 300.5, 600.5]));
+        add1(sink, &ENDING, ending);
+        add1(sink, &OPENING, opening);
+        add1(sink, &CAPITALIZED, capitalized);
+        add1(sink, &CAPITALS, share_step(self.capitals));
+        add1(sink, &DIGITS, step(self.digits, &[0.001, 0.05, 0.15, 0.3, 0.6]));
+        add1(sink, &SENTENCES, self.sentences.min(5));
+        add1(sink, &QUOTES, self.quotes.min(3));
+        add1(sink, &COMMAS, step(self.commas as f32, &[0.5, 1.5, 2.5, 4.5, 8.5]));
+        add1(sink, &SEPARATORS, self.separators.min(4));
+        add1(sink, &SHORT_WORDS, self.short_words.map_or(6, |share| step(share, &[0.001, 0.1, 0.2, 0.35, 0.5])));
+        if self.opening_capitals > 0 {
+            add2(sink, &OPENING_CAPITALS, self.opening_capitals.min(4), self.coarse_step());
+        }
+        let flags = usize::from(self.year) + 2 * usize::from(self.clock) + 4 * usize::from(self.address);
+        if flags > 0 {
+            add2(sink, &FLAGS, flags, self.coarse_step());
+        }
+        add2(sink, &LENGTH_ENDING, length, ending);
+        add2(sink, &LENGTH_OPENING, length, opening);
+        add2(sink, &LENGTH_CAPITALIZED, length, capitalized);
+    }
+}
+
+const LENGTH: Family = Family::new("length", Group::Shape);
+const CHARS: Family = Family::new("chars", Group::Shape);
+const ENDING: Family = Family::new("ending", Group::Shape);
+const OPENING: Family = Family::new("opening", Group::Shape);
+const CAPITALIZED: Family = Family::new("capitalized", Group::Shape);
+const CAPITALS: Family = Family::new("capitals", Group::Shape);
+const DIGITS: Family = Family::new("digits", Group::Shape);
+const SENTENCES: Family = Family::new("sentences", Group::Shape);
+const QUOTES: Family = Family::new("quotes", Group::Shape);
+const COMMAS: Family = Family::new("commas", Group::Shape);
+const SEPARATORS: Family = Family::new("separators", Group::Shape);
+const SHORT_WORDS: Family = Family::new("short-words", Group::Shape);
+const OPENING_CAPITALS: Family = Family::new("opening-capitals", Group::Shape);
+const FLAGS: Family = Family::new("year-clock-address", Group::Shape);
+const LENGTH_ENDING: Family = Family::new("length+ending", Group::Shape);
+const LENGTH_OPENING: Family = Family::new("length+opening", Group::Shape);
+const LENGTH_CAPITALIZED: Family = Family::new("length+capitalized", Group::Shape);
+
+/// Hands over a feature with one number.
+pub fn add1<S: Sink>(sink: &mut S, family: &'static Family, a: usize) {
+    sink.add(family, family.hash1(number(a)), || number_spelling(a));
+}
+
+/// Hands over a feature with two numbers.
+pub fn add2<S: Sink>(sink: &mut S, family: &'static Family, a: usize, b: usize) {
+    sink.add(family, family.hash2(number(a), number(b)), || format!("{} {}", number_spelling(a), number_spelling(b)));
+}
+
+/// Hands over a feature with three numbers.
+pub fn add3<S: Sink>(sink: &mut S, family: &'static Family, a: usize, b: usize, c: usize) {
+    sink.add(family, family.hash3(number(a), number(b), number(c)), || {
+        format!("{} {} {}", number_spelling(a), number_spelling(b), number_spelling(c))
+    });
+}
+
+/// Number of `limits` (ascending) that `value` is above.
+pub fn step(value: f32, limits: &[f32]) -> usize {
+    limits.iter().take_while(|limit| value > **limit).count()
+}
+
+/// A share as one of six steps; none and all have their own.
+pub fn share_step(share: f32) -> usize {
+    step(share, &[0.001, 0.25, 0.5, 0.75, 0.999])
+}
+
+#[derive(Default)]
+struct Counts {
+    chars: usize,
+    upper: usize,
+    lower: usize,
+    digits: usize,
+    words: usize,
+    capitalized: usize,
+    short_words: usize,
+    opening_capitals: usize,
+    sentences: usize,
+    quotes: usize,
+    commas: usize,
+    separators: usize,
+    year: bool,
+    clock: bool,
+}
+
+impl Counts {
+    fn read(&mut self, text: &str) {
+        let mut still_capitals = true;
+        for word in text.split(' ') {
+            let (mut letters, mut upper, mut lower, mut digits) = (0usize, 0usize, 0usize, 0usize);
+            let mut first_letter_upper = false;
+            let mut last = '\0';
+            for c in word.chars() {
+                self.chars += 1;
+                last = c;
+                if c.is_ascii_digit() {
+                    digits += 1;
+                } else if c.is_alphabetic() {
+                    let is_upper = if c.is_ascii() { c.is_ascii_uppercase() } else { c.is_uppercase() };
+                    if letters == 0 {
+                        first_letter_upper = is_upper;
+                    }
+                    letters += 1;
+                    upper += usize::from(is_upper);
+                    lower += usize::from(if c.is_ascii() { c.is_ascii_lowercase() } else { c.is_lowercase() });
+                } else {
+                    self.mark(c);
+                }
+            }
+            self.chars += 1;
+            self.upper += upper;
+            self.lower += lower;
+            self.digits += digits;
+            if letters > 0 {
+                self.words += 1;
+                self.capitalized += usize::from(first_letter_upper);
+                self.short_words += usize::from(letters <= 3 && upper == 0);
+            }
+            if digits > 0 {
+                self.year |= digits == 4 && word.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().is_ok_and(|n| (1900..2100).contains(&n));
+                self.clock |= digits >= 2 && is_clock(word);
+            }
+            if still_capitals {
+                if letters >= 2 && upper == letters {
+                    self.opening_capitals += 1;
+                } else if letters > 0 || digits == 0 {
+                    still_capitals = false;
+                }
+            }
+            if letters > 1 && matches!(last, '.' | '?' | '!') {
+                self.sentences += 1;
+            }
+        }
+        self.chars -= 1;
+    }
+
+    fn mark(&mut self, c: char) {
+        match c {
+            '"' | '“' | '”' | '„' | '«' | '»' | '「' | '」' => self.quotes += 1,
+            ',' | '，' | '、' => self.commas += 1,
+            '|' | '·' | '/' | '•' | '›' | '｜' | '>' => self.separators += 1,
+            '。' | '！' | '？' => self.sentences += 1,
+            _ => {}
+        }
+    }
+}
+
+/// A time (10:30) or a date (24.12.2025, 2025-12-24, 12/24/25) in digits.
+fn is_clock(word: &str) -> bool {
+    let trimmed = word.trim_matches(|c: char| !c.is_ascii_digit());
+    let parts = trimmed.split([':', '.', '-', '/']);
+    let mut count = 0;
+    for part in parts {
+        count += 1;
+        if part.is_empty() || part.len() > 4 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return false;
+        }
+    }
+    count == 3 || (count == 2 && trimmed.contains(':'))
+}
+
+fn opening(text: &str) -> Opening {
+    if starts_with_bullet(text) {
+        return Opening::Bullet;
+    }
+    match text.chars().next() {
+        Some('"' | '“' | '„' | '«' | '‘' | '\'' | '‚' | '‹' | '「' | '”' | '’') => Opening::Quote,
+        Some(c) if c.is_uppercase() => Opening::Upper,
+        Some(c) if c.is_lowercase() => Opening::Lower,
+        Some(c) if c.is_numeric() => Opening::Digit,
+        Some(c) if c.is_alphabetic() => Opening::Uncased,
+        Some(_) | None => Opening::Mark,
+    }
+}
+
+fn ending(text: &str) -> Ending {
+    let mut chars = text.chars().rev();
+    let Some(last) = chars.next() else { return Ending::Mark };
+    match last {
+        '…' => Ending::Ellipsis,
+        '.' if text.ends_with("...") => Ending::Ellipsis,
+        '.' | '。' | '｡' => Ending::Stop,
+        '?' | '？' => Ending::Question,
+        '!' | '！' => Ending::Exclamation,
+        ':' | '：' => Ending::Colon,
+        '"' | '”' | '’' | '\'' | '»' | '“' | ')' | ']' | '」' | '）' | '』' => match chars.next() {
+            Some('.' | '!' | '?' | '…' | ',' | '。' | '！' | '？') => Ending::ClosedSentence,
+            Some(' ') if last == '»' => Ending::Arrow,
+            Some(_) | None => Ending::Closing,
+        },
+        '>' | '›' | '→' | '▶' | '►' => Ending::Arrow,
+        c if c.is_numeric() => Ending::Digit,
+        c if c.is_alphabetic() => Ending::Letter,
+        _ => Ending::Mark,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyzer::{Language, PageTerms};
+
+    fn shape(text: &str) -> Shape {
+        let terms = PageTerms::new(std::iter::once(text), Language::UNKNOWN);
+        Shape::of(text, terms.tokens(0))
+    }
+
+    #[test]
+    fn endings_are_told_apart() {
+        let table = [
+            ("It rained.", Ending::Stop),
+            ("It rained…", Ending::Ellipsis),
+            ("It rained...", Ending::Ellipsis),
+            ("Why?", Ending::Question),
+            ("No!", Ending::Exclamation),
+            ("He said:", Ending::Colon),
+            ("“It rained.”", Ending::ClosedSentence),
+            ("A film (2020)", Ending::Closing),
+            ("Page 3", Ending::Digit),
+            ("Read more »", Ending::Arrow),
+            ("More →", Ending::Arrow),
+            ("Home", Ending::Letter),
+            ("下雨了。", Ending::Stop),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(shape(text).ending, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn openings_are_told_apart() {
+        let table = [
+            ("Home", Opening::Upper),
+            ("home", Opening::Lower),
+            ("3 ways", Opening::Digit),
+            ("“Yes”", Opening::Quote),
+            ("• Apples", Opening::Bullet),
+            ("- Apples", Opening::Bullet),
+            ("新闻", Opening::Uncased),
+            ("© 2025", Opening::Mark),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(shape(text).opening, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn capitals_at_the_start_count_up_to_the_first_other_word() {
+        assert_eq!(shape("AROUND 10,000 soldiers face it").opening_capitals, 1);
+        assert_eq!(shape("THE QUEEN has left").opening_capitals, 2);
+        assert_eq!(shape("A man has left").opening_capitals, 0);
+        assert_eq!(shape("ALL OF IT").opening_capitals, 0);
+    }
+
+    #[test]
+    fn shares_are_of_words_and_letters() {
+        let shape = shape("Read More about it");
+        assert_eq!(shape.capitalized, Some(0.5));
+        assert!((shape.capitals - 2.0 / 15.0).abs() < 1e-6);
+        assert_eq!(shape.short_words, Some(0.25));
+        assert_eq!(super::tests::shape("2025").capitalized, None);
+    }
+
+    #[test]
+    fn years_clocks_and_addresses_are_seen() {
+        assert!(shape("In 2019, it rained").year && !shape("In 3019 it rained").year);
+        assert!(shape("at 10:30").clock && shape("24.12.2025").clock && !shape("1.5 million").clock && !shape("10.30").clock);
+        assert!(shape("write to me@mail.example").address);
+    }
+
+    #[test]
+    fn ideographs_count_half_a_word() {
+        assert!((shape("下雨了啊").words - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_paragraph_is_long_or_ends_like_a_sentence() {
+        let words = |n: usize, end: &str| "word ".repeat(n).trim_end().to_owned() + end;
+        assert!(shape(&words(20, ".")).is_paragraph());
+        assert!(!shape(&words(20, "")).is_paragraph());
+        assert!(shape(&words(40, "")).is_paragraph());
+        assert!(!shape(&words(5, ".")).is_paragraph());
+    }
+}

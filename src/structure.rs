@@ -1,0 +1,502 @@
+//! Where a block stands among the elements of an HTML page: names, class words, links, and what its containers hold.
+//!
+//! Containers that hold nothing but one another count once, so that wrappers around wrappers make no difference.
+
+use crate::analyzer::PageTerms;
+use crate::context::{common, content_words, distance_step};
+use crate::html::{Document, ElementId, ElementName};
+use crate::segment::{Block, Markup, path_signature};
+use crate::shape::{Shape, add1, add2, add3, share_step, step};
+use crate::vocabulary::{Family, Group, HashedMap, Sink, part};
+
+/// The tables of one HTML page that the features of its blocks are read from.
+pub struct Structure<'p> {
+    document: &'p Document,
+    blocks: &'p [Block],
+    shapes: &'p [Shape],
+    /// By element: what it holds.
+    holds: Vec<Holdings>,
+    /// By element: hashes and spellings of its class and id words.
+    words: Vec<std::ops::Range<u32>>,
+    word_hashes: Vec<(u64, WordSource)>,
+    word_spellings: Vec<String>,
+    /// Word units in paragraphs on the whole page.
+    paragraph_words: f32,
+    /// By block: path signature of its container.
+    signatures: Vec<u64>,
+    /// By path signature: number of blocks, and the sum of their word units.
+    paths: HashedMap<(u32, f32)>,
+    /// Content words of the page's title, sorted.
+    title: Vec<u64>,
+    /// Content words of the page's description, sorted.
+    description: Vec<u64>,
+    /// The first block in an `h1`.
+    first_h1: Option<usize>,
+    /// Content words of the alt texts before and after each block.
+    pictures: Vec<[Option<Vec<u64>>; 2]>,
+    content: Vec<Vec<u64>>,
+}
+
+/// What an element holds.
+#[derive(Clone, Copy, Default)]
+struct Holdings {
+    blocks: u32,
+    words: f32,
+    link_words: f32,
+    paragraph_words: f32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WordSource {
+    Class,
+    Id,
+}
+
+/// Ancestors whose class words count, from the innermost (chosen; bounds the cost of deep pages).
+const CLASS_REACH: usize = 24;
+/// Innermost ancestors whose class words also count by their level (chosen).
+const NEAR_LEVELS: usize = 3;
+/// Words of one class or id attribute that count (chosen; utility frameworks write dozens).
+const MOST_CLASS_WORDS: usize = 16;
+/// Distinct containers around a block that are described (chosen).
+const CONTAINER_LEVELS: usize = 5;
+
+impl<'p> Structure<'p> {
+    /// The tables for a page; `None` for plain text.
+    pub fn new(document: Option<&'p Document>, blocks: &'p [Block], terms: &PageTerms, shapes: &'p [Shape]) -> Option<Self> {
+        let document = document?;
+        let mut structure = Self {
+            document,
+            blocks,
+            shapes,
+            holds: vec![Holdings::default(); document.elements.len()],
+            words: Vec::with_capacity(document.elements.len()),
+            word_hashes: Vec::new(),
+            word_spellings: Vec::new(),
+            paragraph_words: 0.0,
+            signatures: Vec::with_capacity(blocks.len()),
+            paths: HashedMap::default(),
+            title: topic(document.title.as_deref().unwrap_or("")),
+            description: topic(metadata(document, &["og:description", "description"])),
+            first_h1: None,
+            pictures: Vec::with_capacity(blocks.len()),
+            content: (0..blocks.len()).map(|block| content_words(terms.tokens(block))).collect(),
+        };
+        structure.read_class_words();
+        structure.read_blocks();
+        Some(structure)
+    }
+
+    fn read_class_words(&mut self) {
+        for id in self.document.ids() {
+            let start = self.word_hashes.len();
+            let classes = self.document.classes(id).map(|word| (word, WordSource::Class));
+            let ids = self.document.id(id).into_iter().map(|word| (word, WordSource::Id));
+            for (raw, source) in classes.chain(ids) {
+                split_identifier(raw, |word| {
+                    if self.word_hashes.len() - start < MOST_CLASS_WORDS {
+                        self.word_hashes.push((part(word), source));
+                        self.word_spellings.push(word.to_owned());
+                    }
+                });
+            }
+            self.words.push(start as u32..self.word_hashes.len() as u32);
+        }
+    }
+
+    fn read_blocks(&mut self) {
+        for (at, (block, shape)) in self.blocks.iter().zip(self.shapes).enumerate() {
+            let Some(markup) = &block.markup else { continue };
+            let holds = &mut self.holds[markup.element.index()];
+            holds.blocks += 1;
+            holds.words += shape.words;
+            holds.link_words += shape.words * markup.link_density;
+            if shape.is_paragraph() {
+                holds.paragraph_words += shape.words;
+                self.paragraph_words += shape.words;
+            }
+            let signature = path_signature(self.document, markup.container);
+            self.signatures.push(signature);
+            let path = self.paths.entry(signature).or_default();
+            path.0 += 1;
+            path.1 += shape.words;
+            let alt = |text: &Option<String>| text.as_deref().map(topic);
+            self.pictures.push([alt(&markup.picture_before), alt(&markup.picture_after)]);
+            let in_h1 = |id: ElementId| self.document.element(id).name == ElementName::H1;
+            if self.first_h1.is_none() && self.document.ancestors(markup.element).any(in_h1) {
+                self.first_h1 = Some(at);
+            }
+        }
+        // children come after their parents, so one pass from the end adds everything up
+        for (id, element) in self.document.ids().zip(&self.document.elements).rev() {
+            if let Some(parent) = element.parent {
+                let held = self.holds[id.index()];
+                let holds = &mut self.holds[parent.index()];
+                holds.blocks += held.blocks;
+                holds.words += held.words;
+                holds.link_words += held.link_words;
+                holds.paragraph_words += held.paragraph_words;
+            }
+        }
+    }
+
+    /// Hands over the features of elements, classes and containers of one block.
+    pub fn features<S: Sink>(&self, block: usize, sink: &mut S) {
+        let Some(markup) = &self.blocks[block].markup else { return };
+        self.elements(block, markup, sink);
+        self.pictures(block, sink);
+        self.page_title(block, sink);
+        self.class_words(markup, sink);
+        self.containers(block, markup, sink);
+    }
+
+    fn elements<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
+        let length = self.shapes[block].coarse_step();
+        let name = |id: ElementId| self.document.element(id).name.as_str();
+        let inner = name(markup.element);
+        sink.add(&INNER, INNER.hash1(part(inner)), || inner.to_owned());
+        let mut path: Vec<&str> = Vec::with_capacity(4);
+        let mut flags = 0usize;
+        for id in self.document.ancestors(markup.element) {
+            let element = self.document.element(id);
+            if element.name.is_block_level() && path.len() < 4 {
+                path.push(name(id));
+            }
+            if let Some(flag) = LANDMARKS.iter().position(|landmark| *landmark == element.name) {
+                flags |= 1 << flag;
+            }
+            if let Some(role) = self.document.role(id) {
+                sink.add(&ROLE, ROLE.hash1(part(first_word(role))), || first_word(role).to_owned());
+            }
+            if let Some(property) = self.document.itemprop(id) {
+                sink.add(&PROPERTY, PROPERTY.hash1(part(first_word(property))), || first_word(property).to_owned());
+            }
+        }
+        for (flag, landmark) in LANDMARKS.iter().enumerate().filter(|(flag, _)| flags & (1 << flag) != 0) {
+            let _ = flag;
+            let landmark = landmark.as_str();
+            sink.add(&INSIDE, INSIDE.hash1(part(landmark)), || landmark.to_owned());
+        }
+        for (count, family) in [(1, &CONTAINER), (2, &PATH_2), (3, &PATH_3)] {
+            if let Some(names) = path.get(..count) {
+                sink.add(family, family.hash_all(names.iter().map(|name| part(name))), || names.join(" "));
+            }
+        }
+        let links = link_step(markup.link_density);
+        add2(sink, &LINKS, links, self.shapes[block].length_step());
+        if let Some(tag) = path.first() {
+            let hash = LINKS_TAG.hash3(part(tag), crate::vocabulary::number(links), crate::vocabulary::number(length));
+            sink.add(&LINKS_TAG, hash, || format!("{tag} {links} {length}"));
+        }
+        add2(sink, &LINK_COUNT, (markup.links as usize).min(5), length);
+        add2(sink, &REPEATS, usize::from(markup.repeats), links);
+        for (family, neighbour) in [(&BEFORE, block.checked_sub(1)), (&AFTER, Some(block + 1))] {
+            let found = neighbour.and_then(|at| self.blocks.get(at)).and_then(|block| block.markup.as_ref());
+            match found {
+                Some(other) => {
+                    let tag = name(other.container);
+                    let links = link_step(other.link_density);
+                    let near = self.document.element(markup.container).parent == self.document.element(other.container).parent;
+                    let hash = family.hash3(part(tag), crate::vocabulary::number(links), crate::vocabulary::number(usize::from(near)));
+                    sink.add(family, hash, || format!("{tag} {links} {}", usize::from(near)));
+                }
+                None => add1(sink, family, 9),
+            }
+        }
+    }
+
+    fn pictures<S: Sink>(&self, block: usize, sink: &mut S) {
+        let length = self.shapes[block].coarse_step();
+        for (family, alt) in [(&PICTURE_BEFORE, &self.pictures[block][0]), (&PICTURE_AFTER, &self.pictures[block][1])] {
+            if let Some(alt) = alt {
+                let own = &self.content[block];
+                let both = common(own, alt);
+                let like = if alt.is_empty() { 7 } else { share_step(both as f32 / alt.len().min(own.len()).max(1) as f32) };
+                add2(sink, family, like, length);
+            }
+        }
+    }
+
+    fn page_title<S: Sink>(&self, block: usize, sink: &mut S) {
+        let own = &self.content[block];
+        let length = self.shapes[block].coarse_step();
+        for (family, words) in [(&TITLE, &self.title), (&DESCRIPTION, &self.description)] {
+            let both = common(own, words) as f32;
+            if both > 0.0 {
+                add3(sink, family, share_step(both / own.len() as f32), share_step(both / words.len() as f32), length);
+            }
+        }
+        let h1 = match self.first_h1 {
+            None => 99,
+            Some(at) if at <= block => distance_step(block - at),
+            Some(at) => 10 + distance_step(at - block),
+        };
+        add2(sink, &FROM_H1, h1, length);
+    }
+
+    fn class_words<S: Sink>(&self, markup: &Markup, sink: &mut S) {
+        let mut level = 0;
+        for id in self.document.ancestors(markup.element).take(CLASS_REACH) {
+            let range = self.words[id.index()].start as usize..self.words[id.index()].end as usize;
+            let is_block = self.document.element(id).name.is_block_level();
+            for at in range {
+                let (hash, source) = self.word_hashes[at];
+                let spell = || self.word_spellings[at].clone();
+                match source {
+                    WordSource::Class => sink.add(&CLASS, CLASS.hash1(hash), spell),
+                    WordSource::Id => sink.add(&ID, ID.hash1(hash), spell),
+                }
+                if level < NEAR_LEVELS {
+                    let family = [&CLASS_0, &CLASS_1, &CLASS_2][level];
+                    sink.add(family, family.hash1(hash), spell);
+                }
+            }
+            level += usize::from(is_block);
+        }
+    }
+
+    fn containers<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
+        let length = self.shapes[block].coarse_step();
+        let mut level = 0;
+        let mut last_blocks = 0;
+        let mut steps_to_content = None;
+        for id in self.document.ancestors(markup.element) {
+            let holds = self.holds[id.index()];
+            if holds.blocks == last_blocks {
+                continue;
+            }
+            last_blocks = holds.blocks;
+            let share = holds.paragraph_words / self.paragraph_words.max(1.0);
+            if steps_to_content.is_none() && share >= 0.5 {
+                steps_to_content = Some((level, step(share, &[0.6, 0.8, 0.95])));
+            }
+            if level > 0 && level < CONTAINER_LEVELS {
+                let family = [&HOLDS_1, &HOLDS_2, &HOLDS_3, &HOLDS_4][level - 1];
+                let links = link_step(holds.link_words / holds.words.max(1.0));
+                let words = step(holds.words, &[5.0, 15.0, 40.0, 100.0, 300.0, 1000.0]);
+                add3(sink, family, links, words, length);
+                let shares = [&SHARE_1, &SHARE_2, &SHARE_3, &SHARE_4][level - 1];
+                let mean = step(holds.words / holds.blocks.max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0]);
+                add3(sink, shares, step(share, &[0.0, 0.1, 0.5, 0.9]), mean, length);
+            }
+            level += 1;
+        }
+        let (steps, share) = steps_to_content.unwrap_or((20, 9));
+        add2(sink, &CONTENT, steps.min(20), length);
+        add3(sink, &CONTENT_SHARE, steps.min(20), share, length);
+        let (count, words) = self.paths.get(&self.signatures[block]).copied().unwrap_or_default();
+        let mean = step(words / count.max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0]);
+        add3(sink, &SAME_PATH, step(count as f32, &[1.5, 3.5, 7.5, 15.5, 40.5]), mean, length);
+    }
+}
+
+/// Elements whose mere presence above a block says something.
+const LANDMARKS: [ElementName; 27] = [
+    ElementName::Nav,
+    ElementName::Header,
+    ElementName::Footer,
+    ElementName::Aside,
+    ElementName::Article,
+    ElementName::Main,
+    ElementName::Section,
+    ElementName::Figure,
+    ElementName::Figcaption,
+    ElementName::Form,
+    ElementName::Button,
+    ElementName::Label,
+    ElementName::Li,
+    ElementName::Table,
+    ElementName::Blockquote,
+    ElementName::Pre,
+    ElementName::Time,
+    ElementName::A,
+    ElementName::H1,
+    ElementName::H2,
+    ElementName::H3,
+    ElementName::H4,
+    ElementName::Option,
+    ElementName::Dl,
+    ElementName::Address,
+    ElementName::P,
+    ElementName::Picture,
+];
+
+const INNER: Family = Family::new("inner", Group::Elements);
+const CONTAINER: Family = Family::new("element", Group::Elements);
+const PATH_2: Family = Family::new("path-2", Group::Elements);
+const PATH_3: Family = Family::new("path-3", Group::Elements);
+const INSIDE: Family = Family::new("inside", Group::Elements);
+const ROLE: Family = Family::new("role", Group::Elements);
+const PROPERTY: Family = Family::new("itemprop", Group::Elements);
+const LINKS: Family = Family::new("links+length", Group::Elements);
+const LINKS_TAG: Family = Family::new("element+links+length", Group::Elements);
+const LINK_COUNT: Family = Family::new("link-count+length", Group::Elements);
+const REPEATS: Family = Family::new("repeats+links", Group::Elements);
+const BEFORE: Family = Family::new("element-before", Group::Elements);
+const AFTER: Family = Family::new("element-after", Group::Elements);
+const PICTURE_BEFORE: Family = Family::new("picture-before", Group::Elements);
+const PICTURE_AFTER: Family = Family::new("picture-after", Group::Elements);
+const TITLE: Family = Family::new("title", Group::Elements);
+const DESCRIPTION: Family = Family::new("description", Group::Elements);
+const FROM_H1: Family = Family::new("from-h1+length", Group::Elements);
+const CLASS: Family = Family::new("class", Group::Classes);
+const ID: Family = Family::new("id", Group::Classes);
+const CLASS_0: Family = Family::new("class-0", Group::Classes);
+const CLASS_1: Family = Family::new("class-1", Group::Classes);
+const CLASS_2: Family = Family::new("class-2", Group::Classes);
+const HOLDS_1: Family = Family::new("holds-1", Group::Containers);
+const HOLDS_2: Family = Family::new("holds-2", Group::Containers);
+const HOLDS_3: Family = Family::new("holds-3", Group::Containers);
+const HOLDS_4: Family = Family::new("holds-4", Group::Containers);
+const SHARE_1: Family = Family::new("share-1", Group::Containers);
+const SHARE_2: Family = Family::new("share-2", Group::Containers);
+const SHARE_3: Family = Family::new("share-3", Group::Containers);
+const SHARE_4: Family = Family::new("share-4", Group::Containers);
+const CONTENT: Family = Family::new("content-steps+length", Group::Containers);
+const CONTENT_SHARE: Family = Family::new("content-steps+share+length", Group::Containers);
+const SAME_PATH: Family = Family::new("same-path", Group::Containers);
+
+/// A link density as one of five steps.
+fn link_step(density: f32) -> usize {
+    step(density, &[0.001, 0.33, 0.66, 0.999])
+}
+
+fn first_word(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or("-")
+}
+
+fn topic(text: &str) -> Vec<u64> {
+    let terms = PageTerms::new(std::iter::once(text), crate::analyzer::Language::UNKNOWN);
+    content_words(terms.tokens(0))
+}
+
+fn metadata<'d>(document: &'d Document, names: &[&str]) -> &'d str {
+    names
+        .iter()
+        .find_map(|name| document.metadata.iter().find(|(known, _)| known == name))
+        .map_or("", |(_, content)| content.as_str())
+}
+
+/// Longest class or id word that counts, in bytes (chosen: longer ones are generated).
+const LONGEST_CLASS_WORD: usize = 24;
+
+/// Splits a class or id at hyphens, underscores, digits and capitals, in lower case: `relatedPosts__item-2` has related, posts, item.
+fn split_identifier(raw: &str, mut word: impl FnMut(&str)) {
+    let mut current = String::new();
+    let mut last_lower = false;
+    let mut finish = |current: &mut String| {
+        if current.len() > 1 && current.len() <= LONGEST_CLASS_WORD {
+            word(current);
+        }
+        current.clear();
+    };
+    for c in raw.chars() {
+        if !c.is_alphabetic() {
+            finish(&mut current);
+            last_lower = false;
+            continue;
+        }
+        if c.is_uppercase() && last_lower {
+            finish(&mut current);
+        }
+        last_lower = c.is_lowercase();
+        if c.is_ascii() {
+            current.push(c.to_ascii_lowercase());
+        } else {
+            current.extend(c.to_lowercase());
+        }
+    }
+    finish(&mut current);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyzer::Language;
+    use crate::page::{Page, PageKind};
+    use crate::segment::{Split, segment};
+
+    struct Spellings(Vec<String>);
+
+    impl Sink for Spellings {
+        fn add(&mut self, family: &'static Family, hash: u64, spell: impl FnOnce() -> String) {
+            let spelling = format!("{}={}", family.name, spell());
+            assert_eq!(crate::vocabulary::hash_of_spelling(&spelling), hash, "{spelling}");
+            self.0.push(spelling);
+        }
+    }
+
+    /// The features of the block with this text.
+    fn features(html: &str, text: &str) -> Vec<String> {
+        let page = Page::from_text("-", html.to_owned(), Some(PageKind::Html)).unwrap();
+        let segmented = segment(&page, Split::Auto);
+        let terms = PageTerms::new(segmented.blocks.iter().map(|block| block.text.as_str()), Language::UNKNOWN);
+        let shapes: Vec<Shape> =
+            segmented.blocks.iter().enumerate().map(|(at, block)| Shape::of(&block.text, terms.tokens(at))).collect();
+        let structure = Structure::new(segmented.document.as_ref(), &segmented.blocks, &terms, &shapes).unwrap();
+        let at = segmented.blocks.iter().position(|block| block.text == text).unwrap();
+        let mut sink = Spellings(Vec::new());
+        structure.features(at, &mut sink);
+        sink.0
+    }
+
+    fn has(features: &[String], start: &str) -> bool {
+        features.iter().any(|feature| feature.starts_with(start))
+    }
+
+    #[test]
+    fn identifiers_are_split_into_words() {
+        let mut words = Vec::new();
+        split_identifier("relatedPosts__item-2 x", |word| words.push(word.to_owned()));
+        assert_eq!(words, ["related", "posts", "item"]);
+    }
+
+    #[test]
+    fn class_words_of_the_block_and_above_are_given() {
+        let found = features("<div class=relatedPosts><ul><li id=teaser-1>x</ul></div>", "x");
+        for wanted in ["class=related", "class=posts", "id=teaser", "class-0=teaser", "class-2=related"] {
+            assert!(has(&found, wanted), "{wanted}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_landmarks_are_given() {
+        let found = features("<nav><ul><li><a href=x>x</a></ul></nav>", "x");
+        for wanted in ["inner=a", "element=li", "path-2=li ul", "path-3=li ul nav", "inside=nav", "inside=a"] {
+            assert!(has(&found, wanted), "{wanted}: {found:?}");
+        }
+        assert!(!has(&found, "inside=footer"));
+    }
+
+    #[test]
+    fn link_density_counts_with_length() {
+        assert!(has(&features("<p><a href=x>x</a></p>", "x"), "links+length=4 0"));
+        assert!(has(&features("<p><a>x</a></p>", "x"), "links+length=0 0"));
+    }
+
+    #[test]
+    fn a_picture_with_the_same_words_is_seen() {
+        let found = features("<img alt='Fishing boats'><p>Fishing boats</p>", "Fishing boats");
+        assert!(has(&found, "picture-before=5"), "{found:?}");
+        let found = features("<img alt='Church tower'><p>Fishing boats</p>", "Fishing boats");
+        assert!(has(&found, "picture-before=0"), "{found:?}");
+        assert!(!has(&features("<p>Fishing boats</p>", "Fishing boats"), "picture"));
+    }
+
+    #[test]
+    fn the_page_title_is_recognised() {
+        let found = features("<title>Harbour bridge closes</title><h1>Harbour bridge closes</h1>", "Harbour bridge closes");
+        assert!(has(&found, "title=5 5"), "{found:?}");
+    }
+
+    #[test]
+    fn the_way_to_the_content_is_counted_without_empty_wrappers() {
+        let paragraph = "word ".repeat(40);
+        let page = |open: &str, close: &str| format!("<body>{open}<article><p>{paragraph}</p><p>{paragraph}!</p><p>own</p></article>{close}<div>side</div>");
+        let (plain, wrapped) = (page("", ""), page("<div><div>", "</div></div>"));
+        for html in [&plain, &wrapped] {
+            assert!(has(&features(html, "own"), "content-steps+length=1 "), "{html}");
+            assert!(has(&features(html, "side"), "content-steps+length=1 ") || has(&features(html, "side"), "content-steps+length=2 "));
+        }
+    }
+}

@@ -1,0 +1,1012 @@
+//! Labelled pages to a classifier: vocabulary, n-gram model, its out-of-fold scores, page model.
+//!
+//! The page model is fitted on out-of-fold scores only: scores of blocks that the n-gram model was fitted on are too sure.
+
+use crate::classifier::{Classifier, KindModel, Provenance, most_likely};
+use crate::dataset::{Dataset, GoldPage, MatchedPage};
+use crate::error::{Error, Result};
+use crate::evaluate::{Figures, Judged, figures};
+use crate::label::{Label, LabelSet};
+use crate::ngram_model::{NgramModel, log_softmax};
+use crate::page::PageKind;
+use crate::page_model::{PageModel, feature_names, page_features};
+use crate::segment::Segmented;
+use crate::vectorizer::{BlockFacts, BlockSink, Recipe, SparseMatrix, Vectorizer};
+use crate::view::{View, view_page, views_of};
+use crate::vocabulary::{Family, HashedMap, Sink, Vocabulary, hash_of_spelling};
+use argmin::core::{CostFunction, Executor, Gradient, State};
+use argmin::solver::linesearch::MoreThuenteLineSearch;
+use argmin::solver::quasinewton::LBFGS;
+use half::f16;
+use linfa::traits::Fit;
+use linfa_logistic::MultiLogisticRegression;
+use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+/// How a classifier is trained. The defaults made the shipped model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainOptions {
+    /// How blocks become vectors.
+    pub recipe: Recipe,
+    /// The views in which the pages are learned.
+    pub views: Vec<View>,
+    /// Number of folds by site, 2 or more.
+    pub folds: usize,
+    /// Seed of the extracted view and of the folds.
+    pub seed: u64,
+    /// L2 penalty of the n-gram model: multiplies |W|^2 / 2 against the SUM of losses, 1 / C of liblinear and scikit-learn.
+    pub penalty: f64,
+    /// The same for the page model.
+    pub page_penalty: f64,
+    /// A feature must occur on this many sites.
+    pub min_sites: usize,
+    /// The most features that a model keeps for each kind of page; those that move scores most stay.
+    pub most_features: usize,
+    /// Norm of the gradient of the mean loss at which a fit has converged.
+    pub tolerance: f64,
+    /// Most iterations of a fit.
+    pub max_iterations: u64,
+    /// Whether a fit that stopped before it converged is taken all the same.
+    pub allow_early_stop: bool,
+    /// Weight of a label's blocks in the loss of the n-gram model, by label name; 1 where a name is missing.
+    pub class_weights: BTreeMap<String, f64>,
+    /// Largest share of a page's gold words that need not stand in the page, 0 to 1.
+    pub max_unmatched: f64,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            recipe: Recipe::default(),
+            views: View::ALL.to_vec(),
+            folds: 5,
+            seed: 1,
+            penalty: 0.3,
+            page_penalty: 1.0,
+            min_sites: 3,
+            most_features: 60_000,
+            tolerance: 3e-4,
+            max_iterations: 200,
+            allow_early_stop: false,
+            class_weights: BTreeMap::new(),
+            max_unmatched: 0.1,
+        }
+    }
+}
+
+impl TrainOptions {
+    /// Checks the ranges that the fields document.
+    ///
+    /// # Errors
+    /// [`Error::Option`].
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |option, problem: String| Err(Error::Option { option, problem });
+        self.recipe.validate()?;
+        if self.folds < 2 {
+            return wrong("--folds", format!("{} folds; wanted 2 or more", self.folds));
+        }
+        for (option, value) in [("--penalty", self.penalty), ("--page-penalty", self.page_penalty), ("--tolerance", self.tolerance)] {
+            if !(value.is_finite() && value > 0.0) {
+                return wrong(option, format!("{value}; wanted a number above 0"));
+            }
+        }
+        if let Some((label, weight)) = self.class_weights.iter().find(|(_, weight)| !(weight.is_finite() && **weight > 0.0)) {
+            return wrong("--class-weight", format!("{label}={weight}; wanted a weight above 0"));
+        }
+        if self.most_features == 0 || self.views.is_empty() {
+            return wrong("--most-features", "0 features or no view; wanted at least one".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// What is told while a training runs.
+pub trait Progress: Sync {
+    /// A step of this many parts begins.
+    fn begin(&self, step: &str, parts: usize);
+    /// A part of it is done.
+    fn advance(&self);
+}
+
+/// Tells nothing.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: usize) {}
+    fn advance(&self) {}
+}
+
+/// How a fit ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FitReport {
+    /// `html` or `text`.
+    pub kind: String,
+    /// `n-gram` or `page`.
+    pub model: String,
+    /// Rows that were fitted.
+    pub rows: usize,
+    /// Columns of the fit (for the n-gram model before the largest ones are picked).
+    pub columns: usize,
+    /// Iterations; `None` for the page model, whose solver does not tell.
+    pub iterations: Option<u64>,
+    /// Norm of the gradient of the mean loss at the weights.
+    pub gradient_norm: f64,
+    /// Whether that is above the tolerance (possible only if an early stop was allowed).
+    pub stopped_early: bool,
+}
+
+/// What a training or a cross-validation found out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Number of labelled pages that were used.
+    pub pages: usize,
+    /// Number of sites.
+    pub sites: usize,
+    /// Number of folds by site.
+    pub folds: usize,
+    /// Gold blocks by label name.
+    pub blocks: BTreeMap<String, usize>,
+    /// Words of gold, and those of them that do not stand in the pages (HTML view).
+    pub gold_words: usize,
+    /// See `gold_words`.
+    pub unmatched_words: usize,
+    /// Blocks of the pages that gold has no label for.
+    pub unlabelled_blocks: usize,
+    /// How the final fits ended.
+    pub fits: Vec<FitReport>,
+    /// Out-of-fold figures by view: n-gram model alone, both models, and both weighted by words.
+    pub views: BTreeMap<String, ViewReport>,
+}
+
+/// Out-of-fold figures of one view.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ViewReport {
+    /// The n-gram model alone, by blocks.
+    pub ngram: Figures,
+    /// With the page model, by blocks.
+    pub blocks: Figures,
+    /// With the page model, by words.
+    pub words: Figures,
+}
+
+/// A labelled page in one view, as rows.
+struct Sample {
+    view: View,
+    fold: usize,
+    rows: std::ops::Range<usize>,
+}
+
+/// All samples of one kind of page.
+struct Prepared {
+    kind: PageKind,
+    samples: Vec<Sample>,
+    spellings: Vec<String>,
+    rows: SparseMatrix,
+    facts: Vec<BlockFacts>,
+    gold: Vec<Option<Label>>,
+    /// Number of the site of each row.
+    sites: Vec<u32>,
+}
+
+/// One judged block of an out-of-fold run, for reading errors.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutOfFold {
+    /// The page.
+    pub id: String,
+    /// The view.
+    pub view: View,
+    /// The block's number on the page, from 0.
+    pub block: usize,
+    /// Gold label; `None` where gold has none.
+    pub gold: Option<String>,
+    /// Final probabilities in the labels' order.
+    pub p: Vec<f64>,
+    /// The block's text.
+    pub text: String,
+}
+
+/// Trains a classifier on labelled pages.
+///
+/// # Errors
+/// [`Error::Option`], [`Error::Dataset`] when labels or sites are too few, [`Error::NotConverged`], [`Error::Optimizer`];
+/// pages that do not fit their gold ([`Error::Unmatched`]) are added to `dataset.errors` and left out.
+pub fn train(dataset: &mut Dataset, options: &TrainOptions, progress: &dyn Progress) -> Result<(Classifier, Report)> {
+    let mut run = Run::prepare(dataset, options, progress)?;
+    let mut kinds = BTreeMap::new();
+    let mut out_of_fold = Vec::new();
+    for prepared in &run.kinds {
+        let (model, scores) = run.fit_kind(prepared, progress)?;
+        kinds.insert(prepared.kind.as_str(), model.0);
+        run.report.fits.extend(model.1);
+        out_of_fold.push(scores);
+    }
+    run.judge(&out_of_fold)?;
+    let provenance = Provenance {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        data: dataset.files.clone(),
+        options: provenance_of(options),
+        pages: run.report.pages,
+        sites: run.report.sites,
+    };
+    let classifier = Classifier::new(run.labels, options.recipe.clone(), kinds, provenance)?;
+    Ok((classifier, run.report))
+}
+
+/// Out-of-fold figures of training with these options, without a final model.
+///
+/// # Errors
+/// As [`train`].
+pub fn cross_validate(dataset: &mut Dataset, options: &TrainOptions, progress: &dyn Progress) -> Result<(LabelSet, Report, Vec<OutOfFold>)> {
+    let mut run = Run::prepare(dataset, options, progress)?;
+    let mut out_of_fold = Vec::new();
+    for prepared in &run.kinds {
+        out_of_fold.push(run.out_of_fold(prepared, progress)?);
+    }
+    run.judge(&out_of_fold)?;
+    let blocks = run.list(&out_of_fold);
+    Ok((run.labels, run.report, blocks))
+}
+
+fn provenance_of(options: &TrainOptions) -> BTreeMap<String, serde_json::Value> {
+    match serde_json::to_value(options) {
+        Ok(serde_json::Value::Object(map)) => map.into_iter().filter(|(name, _)| name != "recipe").collect(),
+        Ok(_) | Err(_) => BTreeMap::new(),
+    }
+}
+
+/// Out-of-fold log-probabilities of all rows of one kind, shape (rows, labels): of the n-gram model and of both.
+struct Scores {
+    ngram: Array2<f64>,
+    last: Array2<f64>,
+}
+
+struct Run<'o> {
+    options: &'o TrainOptions,
+    labels: LabelSet,
+    kinds: Vec<Prepared>,
+    pages: Vec<(String, View, Vec<String>)>,
+    report: Report,
+}
+
+impl<'o> Run<'o> {
+    fn prepare(dataset: &mut Dataset, options: &'o TrainOptions, progress: &dyn Progress) -> Result<Self> {
+        options.validate()?;
+        let labels = dataset.labels()?;
+        if let Some(name) = options.class_weights.keys().find(|name| labels.find(name).is_none()) {
+            return Err(Error::UnknownLabel { name: name.clone(), known: labels.names().join(", ") });
+        }
+        progress.begin("reading pages", dataset.pages.len());
+        let viewed: Vec<Result<Vec<(View, MatchedPage)>>> = dataset
+            .pages
+            .par_iter()
+            .map(|gold| {
+                let pages = view_pages(gold, options, &labels);
+                progress.advance();
+                pages
+            })
+            .collect();
+        let mut pages = Vec::new();
+        let mut used = BTreeSet::new();
+        for result in viewed {
+            match result {
+                Ok(found) => {
+                    used.extend(found.first().map(|(_, page)| page.id.clone()));
+                    pages.extend(found);
+                }
+                Err(error) => dataset.errors.push(error),
+            }
+        }
+        let sites: BTreeSet<&str> = pages.iter().map(|(_, page)| page.site.as_str()).collect();
+        if sites.len() < options.folds {
+            return Err(Error::Dataset {
+                problem: format!(
+                    "{} site(s) for {} folds by site; label pages of more sites or give fewer --folds (2 or more)",
+                    sites.len(),
+                    options.folds
+                ),
+            });
+        }
+        check_labels(&labels, &pages)?;
+        let folds = folds_by_site(&pages, options);
+        let mut report = Report {
+            pages: used.len(),
+            sites: sites.len(),
+            folds: options.folds,
+            blocks: BTreeMap::new(),
+            gold_words: 0,
+            unmatched_words: 0,
+            unlabelled_blocks: 0,
+            fits: Vec::new(),
+            views: BTreeMap::new(),
+        };
+        for (_, page) in &pages {
+            report.gold_words += page.gold_words;
+            report.unmatched_words += page.unmatched_words;
+            report.unlabelled_blocks += page.labels.iter().filter(|label| label.is_none()).count();
+        }
+        for gold in dataset.pages.iter().filter(|gold| used.contains(&gold.id)) {
+            for block in &gold.blocks {
+                *report.blocks.entry(block.label.clone()).or_default() += 1;
+            }
+        }
+        let vectorizer = Vectorizer::new(options.recipe.clone())?;
+        let mut kinds = Vec::new();
+        for kind in [PageKind::Html, PageKind::Text] {
+            let of_kind: Vec<&(View, MatchedPage)> = pages.iter().filter(|(view, _)| view.kind() == kind).collect();
+            if !of_kind.is_empty() {
+                kinds.push(Prepared::new(kind, &of_kind, &folds, &vectorizer, options, progress));
+            }
+        }
+        let pages = pages
+            .into_iter()
+            .map(|(view, page)| (page.id, view, page.segmented.blocks.into_iter().map(|block| block.text).collect()))
+            .collect();
+        Ok(Self { options, labels, kinds, pages, report })
+    }
+
+    /// The final models of a kind, how their fits ended, and the out-of-fold scores.
+    #[allow(clippy::type_complexity)]
+    fn fit_kind(&self, prepared: &Prepared, progress: &dyn Progress) -> Result<((KindModel, Vec<FitReport>), Scores)> {
+        let ngram = self.ngram_out_of_fold(prepared, progress)?;
+        let features = prepared.page_features(ngram.view());
+        let last = self.page_out_of_fold(prepared, &features, progress)?;
+        progress.begin("final models", 2);
+        let everywhere = |_: &Sample| true;
+        let (vocabulary, model, ngram_report) = self.fit_ngram(prepared, everywhere)?;
+        progress.advance();
+        let (page, page_report) = self.fit_page(prepared, &features, everywhere)?;
+        progress.advance();
+        Ok(((KindModel { vocabulary, ngram: model, page }, vec![ngram_report, page_report]), Scores { ngram, last }))
+    }
+
+    fn out_of_fold(&self, prepared: &Prepared, progress: &dyn Progress) -> Result<Scores> {
+        let ngram = self.ngram_out_of_fold(prepared, progress)?;
+        let features = prepared.page_features(ngram.view());
+        let last = self.page_out_of_fold(prepared, &features, progress)?;
+        Ok(Scores { ngram, last })
+    }
+
+    fn ngram_out_of_fold(&self, prepared: &Prepared, progress: &dyn Progress) -> Result<Array2<f64>> {
+        progress.begin(&format!("n-gram model, {} pages, out of fold", prepared.kind.as_str()), self.options.folds);
+        let mut scores = Array2::zeros((prepared.rows.rows(), self.labels.len()));
+        for fold in 0..self.options.folds {
+            let (vocabulary, model, _) = self.fit_ngram(prepared, |sample| sample.fold != fold)?;
+            let columns = prepared.columns_of(&vocabulary);
+            for sample in prepared.samples.iter().filter(|sample| sample.fold == fold) {
+                let mut rows = SparseMatrix::new();
+                for row in sample.rows.clone() {
+                    rows.push(remapped(prepared.rows.row(row), &columns));
+                }
+                scores
+                    .slice_axis_mut(Axis(0), Slice::from(sample.rows.clone()))
+                    .assign(&model.log_probabilities(&rows));
+            }
+            progress.advance();
+        }
+        Ok(scores)
+    }
+
+    fn page_out_of_fold(&self, prepared: &Prepared, features: &Array2<f64>, progress: &dyn Progress) -> Result<Array2<f64>> {
+        progress.begin(&format!("page model, {} pages, out of fold", prepared.kind.as_str()), self.options.folds);
+        let fitted: Vec<PageModel> = (0..self.options.folds)
+            .into_par_iter()
+            .map(|fold| {
+                let model = self.fit_page(prepared, features, |sample| sample.fold != fold).map(|(model, _)| model);
+                progress.advance();
+                model
+            })
+            .collect::<Result<_>>()?;
+        let mut scores = Array2::zeros((features.nrows(), self.labels.len()));
+        for sample in &prepared.samples {
+            let model = &fitted[sample.fold];
+            let rows = features.slice_axis(Axis(0), Slice::from(sample.rows.clone()));
+            let mut linear = rows.dot(&model.weights()) + model.intercept();
+            for mut row in linear.rows_mut() {
+                if let Some(row) = row.as_slice_mut() {
+                    log_softmax(row);
+                }
+            }
+            scores.slice_axis_mut(Axis(0), Slice::from(sample.rows.clone())).assign(&linear);
+        }
+        Ok(scores)
+    }
+
+    /// Fits the n-gram model on the samples that `wanted` picks, and keeps the features that move scores most.
+    fn fit_ngram(&self, prepared: &Prepared, wanted: impl Fn(&Sample) -> bool) -> Result<(Vocabulary, NgramModel, FitReport)> {
+        let rows: Vec<usize> = prepared.gold_rows(wanted);
+        let columns = prepared.frequent_columns(&rows, self.options.min_sites);
+        let mut matrix = SparseMatrix::new();
+        for row in &rows {
+            matrix.push(remapped(prepared.rows.row(*row), &columns.old_to_new));
+        }
+        let gold: Vec<u8> = rows.iter().filter_map(|row| prepared.gold[*row]).map(|label| label.0).collect();
+        let class_weights: Vec<f64> = self
+            .labels
+            .names()
+            .iter()
+            .map(|name| self.options.class_weights.get(name).copied().unwrap_or(1.0))
+            .collect();
+        let problem = SoftmaxProblem::new(&matrix, &gold, &class_weights, columns.new_to_old.len(), self.options.penalty);
+        let fitted = problem.solve(self.options)?;
+        let kept = problem.strongest(&fitted.weights, self.options.most_features);
+        let labels = self.labels.len();
+        let mut named: Vec<(&str, usize)> =
+            kept.into_iter().map(|column| (prepared.spellings[columns.new_to_old[column] as usize].as_str(), column)).collect();
+        named.sort_unstable();
+        // the weights of a model file are in half precision; a model that was just trained scores as a saved one does
+        let weights = named
+            .iter()
+            .flat_map(|(_, column)| &fitted.weights[column * labels..(column + 1) * labels])
+            .map(|weight| f16::from_f64(*weight).to_f32())
+            .collect();
+        let intercept = fitted.weights[columns.new_to_old.len() * labels..].to_vec();
+        let vocabulary = Vocabulary::new(named.iter().map(|(spelling, _)| (*spelling).to_owned()).collect());
+        let report = FitReport {
+            kind: prepared.kind.as_str().to_owned(),
+            model: "n-gram".to_owned(),
+            rows: rows.len(),
+            columns: columns.new_to_old.len(),
+            iterations: Some(fitted.iterations),
+            gradient_norm: fitted.gradient_norm,
+            stopped_early: fitted.gradient_norm > self.options.tolerance,
+        };
+        Ok((vocabulary, NgramModel::new(weights, intercept), report))
+    }
+
+    /// Fits the page model on the samples that `wanted` picks.
+    fn fit_page(&self, prepared: &Prepared, features: &Array2<f64>, wanted: impl Fn(&Sample) -> bool) -> Result<(PageModel, FitReport)> {
+        let rows = prepared.gold_rows(wanted);
+        let records = features.select(Axis(0), &rows);
+        let targets: Array1<usize> = rows.iter().filter_map(|row| prepared.gold[*row]).map(Label::index).collect();
+        let count = rows.len() as f64;
+        let failed = |problem: String| Error::Optimizer { model: "page model", problem };
+        let records = linfa::Dataset::new(records, targets);
+        // linfa's loss is a sum over rows, our tolerance is on the mean
+        let fitted = MultiLogisticRegression::default()
+            .alpha(self.options.page_penalty)
+            .max_iterations(self.options.max_iterations)
+            .gradient_tolerance(self.options.tolerance * count)
+            .fit(&records)
+            .map_err(|error| failed(error.to_string()))?;
+        let labels = self.labels.len();
+        if fitted.classes().len() != labels {
+            return Err(failed("a fold lacks a label; label it on more sites or give fewer --folds".to_owned()));
+        }
+        let model = PageModel::new(fitted.params().clone(), fitted.intercept().clone());
+        let gradient_norm = dense_gradient_norm(&model, records.records().view(), records.targets(), self.options.page_penalty);
+        let stopped_early = gradient_norm > self.options.tolerance;
+        if stopped_early && !self.options.allow_early_stop {
+            return Err(Error::NotConverged {
+                model: "page model",
+                iterations: self.options.max_iterations,
+                gradient_norm,
+                tolerance: self.options.tolerance,
+            });
+        }
+        let report = FitReport {
+            kind: prepared.kind.as_str().to_owned(),
+            model: "page".to_owned(),
+            rows: rows.len(),
+            columns: features.ncols(),
+            iterations: None,
+            gradient_norm,
+            stopped_early,
+        };
+        debug_assert_eq!(features.ncols(), feature_names(self.labels.names()).len(), "a name for each page feature");
+        Ok((model, report))
+    }
+
+    /// Adds the out-of-fold figures of all views to the report.
+    fn judge(&mut self, scores: &[Scores]) -> Result<()> {
+        for view in &self.options.views {
+            let Some((prepared, scores)) = self.kinds.iter().zip(scores).find(|(prepared, _)| prepared.kind == view.kind()) else {
+                continue;
+            };
+            let judged = |scores: &Array2<f64>| -> Vec<Vec<Judged>> {
+                prepared.samples.iter().filter(|sample| sample.view == *view).map(|sample| prepared.judged(sample, scores)).collect()
+            };
+            let pages = judged(&scores.last);
+            if pages.iter().all(Vec::is_empty) {
+                continue;
+            }
+            let (blocks, words) = figures(&self.labels, &pages)?;
+            let (ngram, _) = figures(&self.labels, &judged(&scores.ngram))?;
+            self.report.views.insert(view.as_str().to_owned(), ViewReport { ngram, blocks, words });
+        }
+        Ok(())
+    }
+
+    fn list(&self, scores: &[Scores]) -> Vec<OutOfFold> {
+        let mut list = Vec::new();
+        for (prepared, scores) in self.kinds.iter().zip(scores) {
+            let pages = self.pages.iter().filter(|(_, view, _)| view.kind() == prepared.kind);
+            for ((id, view, texts), sample) in pages.zip(&prepared.samples) {
+                for ((block, text), row) in texts.iter().enumerate().zip(sample.rows.clone()) {
+                    list.push(OutOfFold {
+                        id: id.clone(),
+                        view: *view,
+                        block,
+                        gold: prepared.gold[row].map(|label| self.labels.name(label).to_owned()),
+                        p: scores.last.row(row).iter().map(|log| log.exp()).collect(),
+                        text: text.clone(),
+                    });
+                }
+            }
+        }
+        list
+    }
+}
+
+fn view_pages(gold: &GoldPage, options: &TrainOptions, labels: &LabelSet) -> Result<Vec<(View, MatchedPage)>> {
+    views_of(gold, &options.views)
+        .into_iter()
+        .map(|view| Ok((view, view_page(gold, view, labels, options.max_unmatched, options.seed)?)))
+        .collect()
+}
+
+/// A label must occur on two sites: with one, the folds that learn it can never be judged on it.
+fn check_labels(labels: &LabelSet, pages: &[(View, MatchedPage)]) -> Result<()> {
+    for label in labels.iter() {
+        let has = |page: &&MatchedPage| page.labels.contains(&Some(label));
+        let with: Vec<&MatchedPage> = pages.iter().map(|(_, page)| page).filter(has).collect();
+        let sites: BTreeSet<&str> = with.iter().map(|page| page.site.as_str()).collect();
+        if sites.len() < 2 {
+            let place = with.first().map_or_else(|| "no matched block".to_owned(), |page| format!("page {:?}", page.id));
+            return Err(Error::Dataset {
+                problem: format!(
+                    "the label {:?} occurs on {} site(s) only ({place}); correct it, label more sites, or take it out",
+                    labels.name(label),
+                    sites.len()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A fold for each site, so that the folds have about equally many blocks: sites in a seeded order, each to the smallest fold.
+fn folds_by_site(pages: &[(View, MatchedPage)], options: &TrainOptions) -> BTreeMap<String, usize> {
+    let mut blocks: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, page) in pages {
+        *blocks.entry(&page.site).or_default() += page.labels.len();
+    }
+    let mut sites: Vec<(&str, usize)> = blocks.into_iter().collect();
+    let order = |site: &str| xxhash_rust::xxh3::xxh3_64_with_seed(site.as_bytes(), options.seed);
+    sites.sort_by_key(|(site, _)| (order(site), *site));
+    let mut sizes = vec![0usize; options.folds];
+    let mut folds = BTreeMap::new();
+    for (site, size) in sites {
+        let smallest = (0..options.folds).min_by_key(|fold| sizes[*fold]).unwrap_or(0);
+        sizes[smallest] += size;
+        folds.insert(site.to_owned(), smallest);
+    }
+    folds
+}
+
+/// Columns that are frequent enough, in both directions; `u32::MAX` where a column is left out.
+struct Columns {
+    old_to_new: Vec<u32>,
+    new_to_old: Vec<u32>,
+}
+
+const LEFT_OUT: u32 = u32::MAX;
+
+fn remapped<'a>((columns, values): (&'a [u32], &'a [f32]), old_to_new: &'a [u32]) -> impl Iterator<Item = (u32, f32)> + 'a {
+    columns
+        .iter()
+        .zip(values)
+        .map(|(column, value)| (old_to_new[*column as usize], *value))
+        .filter(|(column, _)| *column != LEFT_OUT)
+}
+
+impl Prepared {
+    fn new(
+        kind: PageKind,
+        pages: &[&(View, MatchedPage)],
+        folds: &BTreeMap<String, usize>,
+        vectorizer: &Vectorizer,
+        options: &TrainOptions,
+        progress: &dyn Progress,
+    ) -> Self {
+        let site_numbers: BTreeMap<&str, u32> = folds.keys().zip(0..).map(|(site, number)| (site.as_str(), number)).collect();
+        let spellings = frequent_spellings(pages, vectorizer, options.min_sites, progress);
+        let vocabulary = Vocabulary::new(spellings);
+        progress.begin(&format!("vectors of {} pages", kind.as_str()), pages.len());
+        let vectors: Vec<_> = pages
+            .par_iter()
+            .map(|(_, page)| {
+                let vectors = vectorizer.transform(&page.segmented, &vocabulary);
+                progress.advance();
+                vectors
+            })
+            .collect();
+        let mut prepared = Self {
+            kind,
+            samples: Vec::new(),
+            spellings: vocabulary.spellings().to_vec(),
+            rows: SparseMatrix::new(),
+            facts: Vec::new(),
+            gold: Vec::new(),
+            sites: Vec::new(),
+        };
+        for ((view, page), vectors) in pages.iter().zip(vectors) {
+            let start = prepared.gold.len();
+            prepared.rows.append(&vectors.rows);
+            prepared.facts.extend(vectors.facts);
+            prepared.gold.extend(&page.labels);
+            prepared.sites.extend(std::iter::repeat_n(site_numbers[page.site.as_str()], page.labels.len()));
+            let fold = folds[&page.site];
+            prepared.samples.push(Sample { view: *view, fold, rows: start..prepared.gold.len() });
+        }
+        prepared
+    }
+
+    /// The rows with gold of the samples that `wanted` picks.
+    fn gold_rows(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<usize> {
+        let picked = self.samples.iter().filter(|sample| wanted(sample));
+        picked.flat_map(|sample| sample.rows.clone()).filter(|row| self.gold[*row].is_some()).collect()
+    }
+
+    /// The columns that occur on at least `min_sites` sites among these rows, which stand in the order of their pages.
+    fn frequent_columns(&self, rows: &[usize], min_sites: usize) -> Columns {
+        let mut by_site: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for row in rows {
+            by_site.entry(self.sites[*row]).or_default().push(*row);
+        }
+        let mut counts = vec![0u32; self.spellings.len()];
+        let mut last = vec![u32::MAX; self.spellings.len()];
+        for (site, rows) in by_site {
+            for column in rows.into_iter().flat_map(|row| self.rows.row(row).0) {
+                let column = *column as usize;
+                if last[column] != site {
+                    last[column] = site;
+                    counts[column] += 1;
+                }
+            }
+        }
+        let mut columns = Columns { old_to_new: vec![LEFT_OUT; counts.len()], new_to_old: Vec::new() };
+        for (old, count) in counts.into_iter().enumerate() {
+            if count as usize >= min_sites {
+                columns.old_to_new[old] = columns.new_to_old.len() as u32;
+                columns.new_to_old.push(old as u32);
+            }
+        }
+        columns
+    }
+
+    fn columns_of(&self, vocabulary: &Vocabulary) -> Vec<u32> {
+        let column = |spelling: &String| vocabulary.column(hash_of_spelling(spelling)).unwrap_or(LEFT_OUT);
+        self.spellings.iter().map(column).collect()
+    }
+
+    /// Page features of all rows, shape (rows, page features), from n-gram log-probabilities, shape (rows, labels).
+    fn page_features(&self, ngram: ArrayView2<'_, f64>) -> Array2<f64> {
+        let pages: Vec<Array2<f64>> = self
+            .samples
+            .par_iter()
+            .map(|sample| page_features(ngram.slice_axis(Axis(0), Slice::from(sample.rows.clone())), &self.facts[sample.rows.clone()]))
+            .collect();
+        let views: Vec<ArrayView2<'_, f64>> = pages.iter().map(Array2::view).collect();
+        ndarray::concatenate(Axis(0), &views).unwrap_or_default()
+    }
+
+    fn judged(&self, sample: &Sample, scores: &Array2<f64>) -> Vec<Judged> {
+        let predicted = most_likely(scores.slice_axis(Axis(0), Slice::from(sample.rows.clone())));
+        sample
+            .rows
+            .clone()
+            .zip(predicted)
+            .filter_map(|(row, predicted)| {
+                let words = f64::from(self.facts[row].words);
+                self.gold[row].map(|gold| Judged { gold, predicted, words })
+            })
+            .collect()
+    }
+}
+
+/// The hashes of all features of a page, each once.
+#[derive(Default)]
+struct HashSink(HashedMap<()>);
+
+impl Sink for HashSink {
+    fn add(&mut self, _: &'static Family, hash: u64, _: impl FnOnce() -> String) {
+        self.0.insert(hash, ());
+    }
+}
+
+impl BlockSink for HashSink {
+    fn end_block(&mut self) {}
+}
+
+/// The spellings of wanted hashes, each once.
+struct SpellingSink<'a> {
+    wanted: &'a HashedMap<u32>,
+    spellings: HashedMap<String>,
+}
+
+impl Sink for SpellingSink<'_> {
+    fn add(&mut self, family: &'static Family, hash: u64, spell: impl FnOnce() -> String) {
+        if self.wanted.contains_key(&hash) {
+            self.spellings.entry(hash).or_insert_with(|| {
+                let spelling = format!("{}={}", family.name, spell());
+                debug_assert_eq!(hash_of_spelling(&spelling), hash, "{spelling}");
+                spelling
+            });
+        }
+    }
+}
+
+impl BlockSink for SpellingSink<'_> {
+    fn end_block(&mut self) {}
+}
+
+/// The spellings of all features that occur on at least `min_sites` sites, sorted.
+fn frequent_spellings(pages: &[&(View, MatchedPage)], vectorizer: &Vectorizer, min_sites: usize, progress: &dyn Progress) -> Vec<String> {
+    let mut by_site: BTreeMap<&str, Vec<&Segmented>> = BTreeMap::new();
+    for (_, page) in pages {
+        by_site.entry(&page.site).or_default().push(&page.segmented);
+    }
+    let sites: Vec<Vec<&Segmented>> = by_site.into_values().collect();
+    progress.begin("vocabulary", sites.len() * 2);
+    let mut counts: HashedMap<u32> = HashedMap::default();
+    // in portions, so that the hashes of all sites never stand in memory at once
+    for portion in sites.chunks(PORTION) {
+        let found: Vec<HashedMap<()>> = portion
+            .par_iter()
+            .map(|site| {
+                let mut sink = HashSink::default();
+                for page in site {
+                    vectorizer.visit(page, &mut sink);
+                }
+                progress.advance();
+                sink.0
+            })
+            .collect();
+        for hash in found.into_iter().flat_map(HashedMap::into_keys) {
+            *counts.entry(hash).or_default() += 1;
+        }
+    }
+    counts.retain(|_, count| *count as usize >= min_sites);
+    let mut spellings: HashedMap<String> = HashedMap::default();
+    for portion in sites.chunks(PORTION) {
+        let found: Vec<HashedMap<String>> = portion
+            .par_iter()
+            .map(|site| {
+                let mut sink = SpellingSink { wanted: &counts, spellings: HashedMap::default() };
+                for page in site {
+                    vectorizer.visit(page, &mut sink);
+                }
+                progress.advance();
+                sink.spellings
+            })
+            .collect();
+        for spelling in found.into_iter().flatten() {
+            spellings.entry(spelling.0).or_insert(spelling.1);
+        }
+    }
+    let mut spellings: Vec<String> = spellings.into_values().collect();
+    spellings.sort_unstable();
+    spellings
+}
+
+/// Sites whose features stand in memory at once (chosen).
+const PORTION: usize = 64;
+
+// ---- the sparse fit
+
+/// Parts into which the rows are cut for parallel work; fixed, so that sums do not depend on the number of threads.
+const CHUNKS: usize = 8;
+
+/// Corrections that L-BFGS remembers (as linfa-logistic).
+const MEMORY: usize = 10;
+
+/// Multinomial logistic loss with L2 penalty on sparse rows: mean over rows of the weighted loss, plus penalty / rows * |W|^2 / 2.
+/// Parameters are the weights, row-major with shape (columns, labels), then the intercepts, which are not penalised.
+struct SoftmaxProblem<'a> {
+    rows: &'a SparseMatrix,
+    gold: &'a [u8],
+    class_weights: &'a [f64],
+    columns: usize,
+    penalty: f64,
+    last: Mutex<Option<Evaluated>>,
+}
+
+/// Loss and gradient at the parameters that were asked for last: the solver asks for the two one after the other.
+struct Evaluated {
+    parameters: Array1<f64>,
+    loss: f64,
+    gradient: Array1<f64>,
+}
+
+struct Fitted {
+    weights: Vec<f64>,
+    iterations: u64,
+    gradient_norm: f64,
+}
+
+impl<'a> SoftmaxProblem<'a> {
+    fn new(rows: &'a SparseMatrix, gold: &'a [u8], class_weights: &'a [f64], columns: usize, penalty: f64) -> Self {
+        assert_eq!(rows.rows(), gold.len(), "a label for each row");
+        Self { rows, gold, class_weights, columns, penalty, last: Mutex::new(None) }
+    }
+
+    fn labels(&self) -> usize {
+        self.class_weights.len()
+    }
+
+    fn solve(&self, options: &TrainOptions) -> Result<Fitted> {
+        let failed = |problem: String| Error::Optimizer { model: "n-gram model", problem };
+        let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
+            .with_tolerance_grad(options.tolerance)
+            .and_then(|solver| solver.with_tolerance_cost(0.0))
+            .map_err(|error| failed(error.to_string()))?;
+        let start = Array1::zeros((self.columns + 1) * self.labels());
+        let result = Executor::new(self, solver)
+            .configure(|state| state.param(start).max_iters(options.max_iterations))
+            .run()
+            .map_err(|error| failed(error.to_string()))?;
+        let state = result.state();
+        let iterations = state.get_iter();
+        let weights = state.get_best_param().cloned().ok_or_else(|| failed("no step was made".to_owned()))?;
+        let gradient_norm = self.evaluate(&weights).1.mapv(|value| value * value).sum().sqrt();
+        if gradient_norm > options.tolerance && !options.allow_early_stop {
+            return Err(Error::NotConverged { model: "n-gram model", iterations, gradient_norm, tolerance: options.tolerance });
+        }
+        Ok(Fitted { weights: weights.to_vec(), iterations, gradient_norm })
+    }
+
+    /// Loss and gradient at `parameters`.
+    fn evaluate(&self, parameters: &Array1<f64>) -> (f64, Array1<f64>) {
+        let flat = parameters.as_slice().unwrap_or_default();
+        let chunk_rows = self.rows.rows().div_ceil(CHUNKS).max(1);
+        let parts: Vec<(f64, Vec<f64>)> = (0..CHUNKS)
+            .into_par_iter()
+            .map(|chunk| {
+                let rows = (chunk * chunk_rows).min(self.rows.rows())..((chunk + 1) * chunk_rows).min(self.rows.rows());
+                match self.labels() {
+                    2 => self.pass::<2>(flat, rows),
+                    3 => self.pass::<3>(flat, rows),
+                    4 => self.pass::<4>(flat, rows),
+                    5 => self.pass::<5>(flat, rows),
+                    6..=8 => self.pass::<8>(flat, rows),
+                    9..=16 => self.pass::<16>(flat, rows),
+                    _ => self.pass::<{ crate::label::MOST_LABELS }>(flat, rows),
+                }
+            })
+            .collect();
+        let scale = 1.0 / self.rows.rows().max(1) as f64;
+        let weights = self.columns * self.labels();
+        let mut gradient = vec![0.0; flat.len()];
+        gradient.par_chunks_mut(1 << 14).enumerate().for_each(|(part, gradient)| {
+            for (at, value) in gradient.iter_mut().enumerate() {
+                let at = (part << 14) + at;
+                let sum: f64 = parts.iter().map(|(_, gradient)| gradient[at]).sum();
+                let penalty = if at < weights { self.penalty * flat[at] } else { 0.0 };
+                *value = (sum + penalty) * scale;
+            }
+        });
+        let squares: f64 = flat[..weights].iter().map(|weight| weight * weight).sum();
+        let loss: f64 = parts.iter().map(|(loss, _)| loss).sum();
+        ((loss + 0.5 * self.penalty * squares) * scale, Array1::from_vec(gradient))
+    }
+
+    /// Sum of losses and of their gradients over some rows; `L` is at least the number of labels.
+    fn pass<const L: usize>(&self, parameters: &[f64], rows: std::ops::Range<usize>) -> (f64, Vec<f64>) {
+        let labels = self.labels();
+        let exact = labels == L;
+        let mut gradient = vec![0.0; parameters.len()];
+        let mut loss = 0.0;
+        let intercept = self.columns * labels;
+        for row in rows {
+            let (columns, values) = self.rows.row(row);
+            let mut scores = [0.0f64; L];
+            scores[..labels].copy_from_slice(&parameters[intercept..]);
+            for (column, value) in columns.iter().zip(values) {
+                let value = f64::from(*value);
+                let start = *column as usize * labels;
+                if exact {
+                    let weights: &[f64; L] = parameters[start..].first_chunk().unwrap_or(&[0.0; L]);
+                    for label in 0..L {
+                        scores[label] += value * weights[label];
+                    }
+                } else {
+                    for (score, weight) in scores.iter_mut().zip(&parameters[start..start + labels]) {
+                        *score += value * weight;
+                    }
+                }
+            }
+            log_softmax(&mut scores[..labels]);
+            let gold = usize::from(self.gold[row]);
+            let weight = self.class_weights[gold];
+            loss -= weight * scores[gold];
+            let mut errors = [0.0f64; L];
+            for label in 0..labels {
+                errors[label] = weight * (scores[label].exp() - f64::from(u8::from(label == gold)));
+            }
+            for (column, value) in columns.iter().zip(values) {
+                let value = f64::from(*value);
+                let start = *column as usize * labels;
+                for (sum, error) in gradient[start..start + labels].iter_mut().zip(&errors) {
+                    *sum += value * error;
+                }
+            }
+            for (sum, error) in gradient[intercept..].iter_mut().zip(&errors) {
+                *sum += error;
+            }
+        }
+        (loss, gradient)
+    }
+
+    /// The columns that move scores most, in order of their number: by the sum over rows of the squared distance by which the
+    /// column moves the scores from their mean.
+    fn strongest(&self, weights: &[f64], most: usize) -> Vec<usize> {
+        let labels = self.labels();
+        let mut squares = vec![0.0f64; self.columns];
+        for row in 0..self.rows.rows() {
+            let (columns, values) = self.rows.row(row);
+            for (column, value) in columns.iter().zip(values) {
+                squares[*column as usize] += f64::from(*value) * f64::from(*value);
+            }
+        }
+        let mut ranked: Vec<(f64, usize)> = squares
+            .iter()
+            .enumerate()
+            .map(|(column, square)| {
+                let weights = &weights[column * labels..(column + 1) * labels];
+                let mean = weights.iter().sum::<f64>() / labels as f64;
+                (square * weights.iter().map(|weight| (weight - mean).powi(2)).sum::<f64>(), column)
+            })
+            .collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut kept: Vec<usize> = ranked.into_iter().take(most).map(|(_, column)| column).collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    fn at<T>(&self, parameters: &Array1<f64>, read: impl Fn(&Evaluated) -> T) -> T {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(evaluated) = last.as_ref().filter(|evaluated| evaluated.parameters == parameters) {
+            return read(evaluated);
+        }
+        let (loss, gradient) = self.evaluate(parameters);
+        read(last.insert(Evaluated { parameters: parameters.clone(), loss, gradient }))
+    }
+}
+
+impl CostFunction for &SoftmaxProblem<'_> {
+    type Param = Array1<f64>;
+    type Output = f64;
+
+    fn cost(&self, parameters: &Self::Param) -> std::result::Result<f64, argmin::core::Error> {
+        Ok(self.at(parameters, |evaluated| evaluated.loss))
+    }
+}
+
+impl Gradient for &SoftmaxProblem<'_> {
+    type Param = Array1<f64>;
+    type Gradient = Array1<f64>;
+
+    fn gradient(&self, parameters: &Self::Param) -> std::result::Result<Self::Gradient, argmin::core::Error> {
+        Ok(self.at(parameters, |evaluated| evaluated.gradient.clone()))
+    }
+}
+
+/// Norm of the gradient of the mean loss of a dense model: `fit` of linfa-logistic says nothing when it stops early.
+fn dense_gradient_norm(model: &PageModel, records: ArrayView2<'_, f64>, targets: &Array1<usize>, penalty: f64) -> f64 {
+    let mut errors = records.dot(&model.weights()) + model.intercept();
+    for (mut row, target) in errors.rows_mut().into_iter().zip(targets) {
+        if let Some(row) = row.as_slice_mut() {
+            log_softmax(row);
+        }
+        row.mapv_inplace(f64::exp);
+        row[*target] -= 1.0;
+    }
+    let weights = records.t().dot(&errors) + &model.weights() * penalty;
+    let intercept = errors.sum_axis(Axis(0));
+    let squares = weights.iter().chain(&intercept).map(|value| value * value).sum::<f64>();
+    squares.sqrt() / records.nrows().max(1) as f64
+}

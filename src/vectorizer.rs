@@ -1,0 +1,527 @@
+//! Blocks to sparse vectors: the recipe that training and scoring share.
+//!
+//! A feature's value depends on its block alone, never on the vocabulary, so dropping columns changes no other value.
+
+use crate::analyzer::{Language, PageTerms, Token, TokenKind};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::segment::{Block, Segmented, path_signature};
+use crate::shape::Shape;
+use crate::structure::Structure;
+use crate::vocabulary::{Family, Group, HashedMap, Sink, Vocabulary, part};
+use serde::{Deserialize, Serialize};
+
+/// How blocks become vectors; part of a model, so that training and scoring agree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Longest word n-gram, 1 to 3.
+    pub word_ngrams: usize,
+    /// Tokens at the start of a block whose n-grams count.
+    pub head_tokens: usize,
+    /// Tokens at the end of a block whose n-grams count.
+    pub tail_tokens: usize,
+    /// Characters of a character n-gram, 2 to 8.
+    pub char_ngrams: usize,
+    /// Words at the start and at the end of a block whose character n-grams count.
+    pub char_words: usize,
+    /// Length of each feature group's part of the vector, in the order of [`Group::ALL`], each 0 to 10; 0 leaves the group out.
+    pub lengths: [f32; Group::ALL.len()],
+}
+
+impl Default for Recipe {
+    /// What the shipped model uses (`models/README.md` has the measurements).
+    fn default() -> Self {
+        Self {
+            word_ngrams: 3,
+            head_tokens: 24,
+            tail_tokens: 8,
+            char_ngrams: 4,
+            char_words: 3,
+            lengths: [1.0; Group::ALL.len()],
+        }
+    }
+}
+
+impl Recipe {
+    /// Checks the ranges that the fields document.
+    ///
+    /// # Errors
+    /// [`Error::Option`] that names the field.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |problem: String| Err(Error::Option { option: "recipe", problem });
+        if !(1..=3).contains(&self.word_ngrams) {
+            return wrong(format!("word_ngrams is {}, wanted 1 to 3", self.word_ngrams));
+        }
+        if !(2..=8).contains(&self.char_ngrams) {
+            return wrong(format!("char_ngrams is {}, wanted 2 to 8", self.char_ngrams));
+        }
+        if self.lengths.iter().any(|length| !(0.0..=10.0).contains(length)) || self.lengths.iter().all(|length| *length == 0.0) {
+            return wrong(format!("lengths are {:?}, wanted 0 to 10 each and one above 0", self.lengths));
+        }
+        Ok(())
+    }
+}
+
+/// Sparse rows, one behind the other (CSR): shape (blocks, columns).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SparseMatrix {
+    offsets: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl SparseMatrix {
+    /// A matrix without rows.
+    pub fn new() -> Self {
+        Self { offsets: vec![0], columns: Vec::new(), values: Vec::new() }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Number of stored entries.
+    pub fn entries(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The stored columns and values of a row.
+    #[inline]
+    pub fn row(&self, row: usize) -> (&[u32], &[f32]) {
+        let range = self.offsets[row]..self.offsets[row + 1];
+        (&self.columns[range.clone()], &self.values[range])
+    }
+
+    /// Appends a row.
+    pub fn push(&mut self, entries: impl Iterator<Item = (u32, f32)>) {
+        for (column, value) in entries {
+            self.columns.push(column);
+            self.values.push(value);
+        }
+        self.offsets.push(self.columns.len());
+    }
+
+    /// Appends the rows of another matrix.
+    pub fn append(&mut self, other: &Self) {
+        let base = self.columns.len();
+        self.columns.extend_from_slice(&other.columns);
+        self.values.extend_from_slice(&other.values);
+        self.offsets.extend(other.offsets[1..].iter().map(|offset| base + offset));
+    }
+}
+
+/// What the page model asks of a block besides its scores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockFacts {
+    /// Length in word units.
+    pub words: f32,
+    /// Number of the group of blocks in the same element path; each block its own group in plain text.
+    pub path_group: u32,
+    /// Number of the group of blocks in the same parent container; each block its own group in plain text.
+    pub parent_group: u32,
+    /// The nearest short block above that could be its heading.
+    pub heading: Option<u32>,
+    /// A block elsewhere on the page with the same words, the nearest one.
+    pub twin: Option<u32>,
+}
+
+/// The vectors of a page's blocks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vectors {
+    /// Shape (blocks, columns of the vocabulary).
+    pub rows: SparseMatrix,
+    /// One for each block.
+    pub facts: Vec<BlockFacts>,
+    /// The language that the page was read in.
+    pub language: Language,
+}
+
+/// Where the features of a page's blocks go, block by block.
+pub trait BlockSink: Sink {
+    /// All features of one block have been handed over.
+    fn end_block(&mut self);
+}
+
+/// Turns blocks into vectors by a recipe.
+#[derive(Clone, Debug)]
+pub struct Vectorizer {
+    recipe: Recipe,
+    scales: [f32; Group::ALL.len()],
+}
+
+impl Vectorizer {
+    /// A vectorizer for a recipe.
+    ///
+    /// # Errors
+    /// [`Error::Option`] when the recipe is out of its ranges.
+    pub fn new(recipe: Recipe) -> Result<Self> {
+        recipe.validate()?;
+        let length = recipe.lengths.iter().map(|length| length * length).sum::<f32>().sqrt();
+        let scales = recipe.lengths.map(|group| group / length);
+        Ok(Self { recipe, scales })
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The vectors of a page's blocks in the columns of a vocabulary. Each row has a length of 1 at most.
+    pub fn transform(&self, segmented: &Segmented, vocabulary: &Vocabulary) -> Vectors {
+        let mut sink = RowSink::new(&self.scales, vocabulary);
+        let (language, facts) = self.visit(segmented, &mut sink);
+        Vectors { rows: sink.rows, facts, language }
+    }
+
+    /// Hands over all features of all blocks, in order; returns the page's language and the blocks' facts.
+    pub fn visit<S: BlockSink>(&self, segmented: &Segmented, sink: &mut S) -> (Language, Vec<BlockFacts>) {
+        let blocks = &segmented.blocks;
+        let language = page_language(segmented);
+        let terms = PageTerms::new(blocks.iter().map(|block| block.text.as_str()), language);
+        let shapes: Vec<Shape> = blocks.iter().enumerate().map(|(at, block)| Shape::of(&block.text, terms.tokens(at))).collect();
+        let context = Context::new(&terms, &shapes);
+        let structure = Structure::new(segmented.document.as_ref(), blocks, &terms, &shapes);
+        for (at, shape) in shapes.iter().enumerate() {
+            let mut chosen = Chosen { lengths: &self.recipe.lengths, sink };
+            self.word_ngrams(&terms, at, &mut chosen);
+            self.char_ngrams(&terms, at, &mut chosen);
+            shape.features(&mut chosen);
+            context.features(at, &mut chosen);
+            if let Some(structure) = &structure {
+                structure.features(at, &mut chosen);
+            }
+            sink.end_block();
+        }
+        (language, facts(segmented, &shapes, &context))
+    }
+
+    fn word_ngrams<S: Sink>(&self, terms: &PageTerms, block: usize, sink: &mut S) {
+        if self.recipe.lengths[Group::Words.index()] == 0.0 {
+            return;
+        }
+        let tokens = terms.tokens(block);
+        let (head, tail) = (self.recipe.head_tokens, self.recipe.tail_tokens);
+        if tokens.len() <= head + tail {
+            self.ngrams_of(terms, tokens, true, true, sink);
+        } else {
+            self.ngrams_of(terms, &tokens[..head], true, false, sink);
+            self.ngrams_of(terms, &tokens[tokens.len() - tail..], false, true, sink);
+        }
+    }
+
+    fn ngrams_of<S: Sink>(&self, terms: &PageTerms, tokens: &[Token], opens: bool, closes: bool, sink: &mut S) {
+        let mut hashes: Vec<(u64, Option<&Token>)> = Vec::with_capacity(tokens.len() + 2);
+        if opens {
+            hashes.push((START_HASH, None));
+        }
+        hashes.extend(tokens.iter().map(|token| (terms.stem_hash(token), Some(token))));
+        if closes {
+            hashes.push((END_HASH, None));
+        }
+        let spell = |window: &[(u64, Option<&Token>)], opens: bool| {
+            let words: Vec<String> = window
+                .iter()
+                .enumerate()
+                .map(|(at, (_, token))| match token {
+                    Some(token) => terms.stem(token),
+                    None if at == 0 && opens => START.to_owned(),
+                    None => END.to_owned(),
+                })
+                .collect();
+            words.join(" ")
+        };
+        for at in 0..hashes.len() {
+            if hashes[at].1.is_some() {
+                sink.add(&WORDS, WORDS.hash1(hashes[at].0), || spell(&hashes[at..=at], false));
+            }
+            let first = opens && at == 0;
+            if let Some([a, b]) = hashes.get(at..at + 2).filter(|_| self.recipe.word_ngrams >= 2) {
+                sink.add(&WORDS, WORDS.hash2(a.0, b.0), || spell(&hashes[at..at + 2], first));
+            }
+            if let Some([a, b, c]) = hashes.get(at..at + 3).filter(|_| self.recipe.word_ngrams >= 3) {
+                sink.add(&WORDS, WORDS.hash3(a.0, b.0, c.0), || spell(&hashes[at..at + 3], first));
+            }
+        }
+    }
+
+    fn char_ngrams<S: Sink>(&self, terms: &PageTerms, block: usize, sink: &mut S) {
+        if self.recipe.lengths[Group::Characters.index()] == 0.0 {
+            return;
+        }
+        let tokens = terms.tokens(block);
+        let count = self.recipe.char_words;
+        let tail = tokens.len().saturating_sub(count).max(count);
+        for (at, token) in tokens.iter().enumerate() {
+            if token.kind != TokenKind::Word || (at >= count && at < tail) {
+                continue;
+            }
+            let padded = Padded::new(terms.spelling(token));
+            padded.windows(self.recipe.char_ngrams, |window| {
+                sink.add(&CHARACTERS, CHARACTERS.hash1(part(window)), || window.to_owned());
+            });
+        }
+    }
+}
+
+const START: &str = "<s>";
+const END: &str = "</s>";
+const START_HASH: u64 = xxhash_rust::const_xxh3::xxh3_64(START.as_bytes());
+const END_HASH: u64 = xxhash_rust::const_xxh3::xxh3_64(END.as_bytes());
+const WORDS: Family = Family::new("word", Group::Words);
+const CHARACTERS: Family = Family::new("char", Group::Characters);
+
+/// A word with `_` at both ends, on the stack: a token has [`crate::analyzer::LONGEST_TOKEN`] bytes at most.
+struct Padded {
+    bytes: [u8; crate::analyzer::LONGEST_TOKEN + 2],
+    length: usize,
+}
+
+impl Padded {
+    fn new(word: &str) -> Self {
+        let mut bytes = [b'_'; crate::analyzer::LONGEST_TOKEN + 2];
+        bytes[1..=word.len()].copy_from_slice(word.as_bytes());
+        Self { bytes, length: word.len() + 2 }
+    }
+
+    /// Calls `window` with every run of `size` characters, or with the whole if it is shorter.
+    fn windows(&self, size: usize, mut window: impl FnMut(&str)) {
+        let Ok(text) = std::str::from_utf8(&self.bytes[..self.length]) else { return };
+        let mut ends = text.char_indices().map(|(at, c)| at + c.len_utf8()).skip(size - 1).peekable();
+        if ends.peek().is_none() {
+            window(text);
+            return;
+        }
+        for ((start, _), end) in text.char_indices().zip(ends) {
+            window(&text[start..end]);
+        }
+    }
+}
+
+/// Passes on the features of the groups that the recipe has.
+struct Chosen<'a, S> {
+    lengths: &'a [f32; Group::ALL.len()],
+    sink: &'a mut S,
+}
+
+impl<S: Sink> Sink for Chosen<'_, S> {
+    #[inline]
+    fn add(&mut self, family: &'static Family, hash: u64, spell: impl FnOnce() -> String) {
+        if self.lengths[family.group.index()] > 0.0 {
+            self.sink.add(family, hash, spell);
+        }
+    }
+}
+
+/// Makes rows: looks features up, counts each column once, and scales each group to its length.
+struct RowSink<'a> {
+    scales: &'a [f32; Group::ALL.len()],
+    vocabulary: &'a Vocabulary,
+    rows: SparseMatrix,
+    found: Vec<(u32, u8)>,
+    counts: [u32; Group::ALL.len()],
+    seen: Vec<u32>,
+    row: u32,
+}
+
+impl<'a> RowSink<'a> {
+    fn new(scales: &'a [f32; Group::ALL.len()], vocabulary: &'a Vocabulary) -> Self {
+        Self {
+            scales,
+            vocabulary,
+            rows: SparseMatrix::new(),
+            found: Vec::new(),
+            counts: [0; Group::ALL.len()],
+            seen: vec![0; vocabulary.len()],
+            row: 1,
+        }
+    }
+}
+
+impl Sink for RowSink<'_> {
+    #[inline]
+    fn add(&mut self, family: &'static Family, hash: u64, _: impl FnOnce() -> String) {
+        self.counts[family.group.index()] += 1;
+        if let Some(column) = self.vocabulary.column(hash) {
+            let seen = &mut self.seen[column as usize];
+            if *seen != self.row {
+                *seen = self.row;
+                self.found.push((column, family.group.index() as u8));
+            }
+        }
+    }
+}
+
+impl BlockSink for RowSink<'_> {
+    fn end_block(&mut self) {
+        let values: [f32; Group::ALL.len()] =
+            std::array::from_fn(|group| self.scales[group] / (self.counts[group].max(1) as f32).sqrt());
+        self.rows.push(self.found.drain(..).map(|(column, group)| (column, values[usize::from(group)])));
+        self.counts = [0; Group::ALL.len()];
+        self.row += 1;
+    }
+}
+
+/// Bytes of a page's longest blocks from which its language is told (chosen: enough for any detector, and bounds the cost).
+const LANGUAGE_BYTES: usize = 600;
+
+/// The language of a page: by its longest blocks; for HTML without enough text by its `lang`.
+fn page_language(segmented: &Segmented) -> Language {
+    let mut longest: Vec<&Block> = segmented.blocks.iter().collect();
+    longest.sort_by_key(|block| std::cmp::Reverse(block.text.len()));
+    let mut sample = String::with_capacity(LANGUAGE_BYTES + 4);
+    for block in longest.iter().take(8) {
+        let room = LANGUAGE_BYTES.saturating_sub(sample.len());
+        if room == 0 {
+            break;
+        }
+        let end = (0..=room.min(block.text.len())).rev().find(|end| block.text.is_char_boundary(*end)).unwrap_or(0);
+        sample.push_str(&block.text[..end]);
+        sample.push(' ');
+    }
+    match Language::detect(&sample) {
+        Language::UNKNOWN => segmented
+            .document
+            .as_ref()
+            .and_then(|document| document.lang.as_deref())
+            .and_then(Language::from_tag)
+            .unwrap_or(Language::UNKNOWN),
+        found => found,
+    }
+}
+
+fn facts(segmented: &Segmented, shapes: &[Shape], context: &Context) -> Vec<BlockFacts> {
+    let mut groups: HashedMap<u32> = HashedMap::default();
+    let mut number = |key: u64| {
+        let next = groups.len() as u32;
+        *groups.entry(key).or_insert(next)
+    };
+    let document = segmented.document.as_ref();
+    segmented
+        .blocks
+        .iter()
+        .zip(shapes)
+        .enumerate()
+        .map(|(at, (block, shape))| {
+            let own = GROUP_OWN.hash1(at as u64);
+            let (path, parent) = match (document, &block.markup) {
+                (Some(document), Some(markup)) => {
+                    let parent = document.element(markup.container).parent.map_or(0, |parent| parent.index() as u64 + 1);
+                    (path_signature(document, markup.container), GROUP_PARENT.hash1(parent))
+                }
+                _ => (own, own),
+            };
+            BlockFacts {
+                words: shape.words,
+                path_group: number(path),
+                parent_group: number(parent),
+                heading: context.heading(at).map(|heading| heading as u32),
+                twin: context.twin(at).map(|twin| twin as u32),
+            }
+        })
+        .collect()
+}
+
+const GROUP_OWN: Family = Family::new("own", Group::Containers);
+const GROUP_PARENT: Family = Family::new("parent", Group::Containers);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{Page, PageKind};
+    use crate::segment::{Split, segment};
+
+    struct Spellings(Vec<Vec<String>>);
+
+    impl Sink for Spellings {
+        fn add(&mut self, family: &'static Family, hash: u64, spell: impl FnOnce() -> String) {
+            let spelling = format!("{}={}", family.name, spell());
+            assert_eq!(crate::vocabulary::hash_of_spelling(&spelling), hash, "{spelling}");
+            self.0.last_mut().unwrap().push(spelling);
+        }
+    }
+
+    impl BlockSink for Spellings {
+        fn end_block(&mut self) {
+            self.0.push(Vec::new());
+        }
+    }
+
+    fn segmented(kind: PageKind, text: &str) -> Segmented {
+        segment(&Page::from_text("-", text.to_owned(), Some(kind)).unwrap(), Split::Auto)
+    }
+
+    fn spellings(recipe: Recipe, text: &str) -> Vec<Vec<String>> {
+        let mut sink = Spellings(vec![Vec::new()]);
+        Vectorizer::new(recipe).unwrap().visit(&segmented(PageKind::Text, text), &mut sink);
+        sink.0
+    }
+
+    #[test]
+    fn word_ngrams_have_marks_at_the_ends_of_the_block() {
+        let found = &spellings(Recipe::default(), "Read more")[0];
+        for wanted in ["word=read", "word=<s> read", "word=<s> read more", "word=read more </s>", "word=more </s>"] {
+            assert!(found.iter().any(|feature| feature == wanted), "{wanted}: {found:?}");
+        }
+        assert!(!found.iter().any(|feature| feature == "word=<s>"));
+    }
+
+    #[test]
+    fn only_head_and_tail_of_a_long_block_count() {
+        let recipe = Recipe { head_tokens: 2, tail_tokens: 1, ..Recipe::default() };
+        let found = &spellings(recipe, "alpha beta gamma delta epsilon")[0];
+        assert!(found.contains(&"word=alpha beta".to_owned()) && found.contains(&"word=epsilon </s>".to_owned()));
+        assert!(!found.iter().any(|feature| feature.contains("gamma") && feature.starts_with("word=")));
+    }
+
+    #[test]
+    fn character_ngrams_are_padded_and_cut_at_characters() {
+        let recipe = Recipe { char_ngrams: 3, ..Recipe::default() };
+        let found = &spellings(recipe, "süß")[0];
+        let chars: Vec<&str> = found.iter().filter_map(|feature| feature.strip_prefix("char=")).collect();
+        assert_eq!(chars, ["_sü", "süß", "üß_"]);
+    }
+
+    #[test]
+    fn a_group_of_length_zero_is_left_out() {
+        let mut recipe = Recipe::default();
+        recipe.lengths[Group::Shape.index()] = 0.0;
+        assert!(!spellings(recipe, "Read more")[0].iter().any(|feature| feature.starts_with("length=")));
+    }
+
+    #[test]
+    fn rows_are_never_longer_than_one() {
+        let text = "Home\n\nThe council met on Tuesday and voted to close the bridge.\n\nhome home home home\n\n相关新闻";
+        let mut sink = Spellings(vec![Vec::new()]);
+        let vectorizer = Vectorizer::new(Recipe::default()).unwrap();
+        let page = segmented(PageKind::Text, text);
+        vectorizer.visit(&page, &mut sink);
+        let mut all: Vec<String> = sink.0.concat();
+        all.sort();
+        all.dedup();
+        let vectors = vectorizer.transform(&page, &Vocabulary::new(all));
+        assert_eq!(vectors.rows.rows(), 4);
+        for row in 0..vectors.rows.rows() {
+            let length: f32 = vectors.rows.row(row).1.iter().map(|value| value * value).sum::<f32>().sqrt();
+            assert!(length > 0.5 && length <= 1.0 + 1e-5, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_smaller_vocabulary_changes_no_other_value() {
+        let page = segmented(PageKind::Text, "Read more about it");
+        let vectorizer = Vectorizer::new(Recipe::default()).unwrap();
+        let value = |spellings: &[&str]| {
+            let vocabulary = Vocabulary::new(spellings.iter().map(|spelling| (*spelling).to_owned()).collect());
+            vectorizer.transform(&page, &vocabulary).rows.row(0).1[0]
+        };
+        assert_eq!(value(&["word=read", "word=more"]), value(&["word=read"]));
+    }
+
+    #[test]
+    fn a_recipe_out_of_range_is_refused() {
+        assert!(Vectorizer::new(Recipe { word_ngrams: 4, ..Recipe::default() }).is_err());
+        assert!(Vectorizer::new(Recipe { lengths: [0.0; Group::ALL.len()], ..Recipe::default() }).is_err());
+    }
+}

@@ -1,0 +1,226 @@
+//! Terms to columns: a feature's spelling, its 64-bit hash, and the column that a model gives it.
+//!
+//! A spelling is `FAMILY=part part ...`; the hash is always computable from the spelling alone, so a model file needs the spellings only.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use xxhash_rust::const_xxh3::xxh3_64 as const_hash;
+
+/// The groups of features: each group of a block's features is scaled to its own length, and an ablation switches one off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    /// Stemmed word n-grams of the block.
+    Words,
+    /// Character n-grams of its first and last words.
+    Characters,
+    /// Length, case, punctuation, digits.
+    Shape,
+    /// Where the block stands in the page.
+    Position,
+    /// Near repeats of the block and words shared with the page.
+    Overlap,
+    /// The heading above.
+    Heading,
+    /// Shapes and words of the neighbouring blocks.
+    Neighbours,
+    /// Element names, link density, pictures.
+    Elements,
+    /// Class and id words of the enclosing elements.
+    Classes,
+    /// What the enclosing elements hold besides the block.
+    Containers,
+}
+
+impl Group {
+    /// All groups in order.
+    pub const ALL: [Self; 10] = [
+        Self::Words,
+        Self::Characters,
+        Self::Shape,
+        Self::Position,
+        Self::Overlap,
+        Self::Heading,
+        Self::Neighbours,
+        Self::Elements,
+        Self::Classes,
+        Self::Containers,
+    ];
+
+    /// Position in [`Group::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A family of features: the part of a spelling before `=`.
+#[derive(Debug)]
+pub struct Family {
+    /// Name, as it stands in spellings.
+    pub name: &'static str,
+    /// The group that its features are scaled with.
+    pub group: Group,
+    seed: u64,
+}
+
+impl Family {
+    /// A family; two families of one recipe must not share a name.
+    pub const fn new(name: &'static str, group: Group) -> Self {
+        Self { name, group, seed: const_hash(name.as_bytes()) }
+    }
+
+    /// Hash of the feature of this family with these part hashes.
+    #[inline]
+    pub const fn hash1(&self, a: u64) -> u64 {
+        mix(self.seed, a)
+    }
+
+    /// The same for two parts.
+    #[inline]
+    pub const fn hash2(&self, a: u64, b: u64) -> u64 {
+        mix(mix(self.seed, a), b)
+    }
+
+    /// The same for three parts.
+    #[inline]
+    pub const fn hash3(&self, a: u64, b: u64, c: u64) -> u64 {
+        mix(mix(mix(self.seed, a), b), c)
+    }
+
+    /// The same for any number of parts.
+    pub fn hash_all(&self, parts: impl IntoIterator<Item = u64>) -> u64 {
+        parts.into_iter().fold(self.seed, mix)
+    }
+}
+
+const fn mix(hash: u64, part: u64) -> u64 {
+    let mixed = (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}
+
+/// Hash of one part of a spelling.
+#[inline]
+pub fn part(text: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+}
+
+const NUMBERS: [u64; 100] = {
+    let mut table = [0; 100];
+    let mut n = 0;
+    while n < 100 {
+        let digits = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        table[n] = if n < 10 { const_hash(&[digits[1]]) } else { const_hash(&digits) };
+        n += 1;
+    }
+    table
+};
+
+/// Hash of a part that is a number; 99 stands for every larger one.
+#[inline]
+pub fn number(n: usize) -> u64 {
+    NUMBERS[n.min(99)]
+}
+
+/// The spelling of [`number`].
+pub fn number_spelling(n: usize) -> String {
+    n.min(99).to_string()
+}
+
+/// Hash of a whole spelling; equal to what the family's `hash` functions give for its parts.
+pub fn hash_of_spelling(spelling: &str) -> u64 {
+    let (family, parts) = spelling.split_once('=').unwrap_or((spelling, ""));
+    parts.split(' ').map(part).fold(const_hash(family.as_bytes()), mix)
+}
+
+/// Where the features of a block go while they are found.
+pub trait Sink {
+    /// Takes one feature. `spell` gives its parts, separated by single spaces; it is called only when a spelling is wanted.
+    fn add(&mut self, family: &'static Family, hash: u64, spell: impl FnOnce() -> String);
+}
+
+/// A hasher for keys that are hashes already.
+#[derive(Default)]
+pub struct Passthrough(u64);
+
+impl Hasher for Passthrough {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+/// A map from hashes.
+pub type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Passthrough>>;
+
+/// The features of a model: column number to spelling, hash to column number.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
+    spellings: Vec<String>,
+    columns: HashedMap<u32>,
+}
+
+impl Vocabulary {
+    /// A vocabulary of these spellings; column `i` is the `i`-th of them. Of two equal spellings the first counts.
+    pub fn new(spellings: Vec<String>) -> Self {
+        let mut columns = HashedMap::with_capacity_and_hasher(spellings.len(), BuildHasherDefault::default());
+        for (column, spelling) in spellings.iter().enumerate() {
+            columns.entry(hash_of_spelling(spelling)).or_insert(column as u32);
+        }
+        Self { spellings, columns }
+    }
+
+    /// Number of columns.
+    pub fn len(&self) -> usize {
+        self.spellings.len()
+    }
+
+    /// Whether there is no column.
+    pub fn is_empty(&self) -> bool {
+        self.spellings.is_empty()
+    }
+
+    /// Spellings by column.
+    pub fn spellings(&self) -> &[String] {
+        &self.spellings
+    }
+
+    /// The column of a feature hash.
+    #[inline]
+    pub fn column(&self, hash: u64) -> Option<u32> {
+        self.columns.get(&hash).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_can_be_computed_from_the_spelling() {
+        let family = Family::new("w", Group::Words);
+        assert_eq!(family.hash2(part("read"), part("more")), hash_of_spelling("w=read more"));
+        assert_eq!(family.hash3(part("a"), number(7), number(42)), hash_of_spelling("w=a 7 42"));
+        assert_eq!(family.hash1(number(1000)), hash_of_spelling(&format!("w={}", number_spelling(1000))));
+    }
+
+    #[test]
+    fn the_order_of_parts_counts() {
+        assert_ne!(hash_of_spelling("w=a b"), hash_of_spelling("w=b a"));
+    }
+
+    #[test]
+    fn columns_are_found_by_hash() {
+        let vocabulary = Vocabulary::new(vec!["w=a".into(), "w=b".into()]);
+        assert_eq!(vocabulary.column(hash_of_spelling("w=b")), Some(1));
+        assert_eq!(vocabulary.column(hash_of_spelling("w=c")), None);
+    }
+}
