@@ -186,7 +186,12 @@ pub struct PageTerms {
 impl PageTerms {
     /// The tokens of all blocks of a page, in order.
     pub fn new<'a>(texts: impl Iterator<Item = &'a str>, language: Language) -> Self {
-        let mut terms = Self { language, lower: String::new(), tokens: Vec::new(), ranges: Vec::new() };
+        let mut terms = Self {
+            language,
+            lower: String::new(),
+            tokens: Vec::new(),
+            ranges: Vec::new(),
+        };
         for text in texts {
             let start = terms.tokens.len();
             terms.tokenize(text);
@@ -239,7 +244,9 @@ impl PageTerms {
                                 chars.next();
                             }
                             // the apostrophe of "don't", whichever way it is typed
-                            Some((at, '\'' | '’')) if text[*at..].chars().nth(1).is_some_and(|c| class_of(c) == Class::Letter) => {
+                            Some((at, '\'' | '’'))
+                                if text[*at..].chars().nth(1).is_some_and(|c| class_of(c) == Class::Letter) =>
+                            {
                                 current = '\'';
                                 chars.next();
                             }
@@ -266,7 +273,12 @@ impl PageTerms {
     fn push(&mut self, start: usize, kind: TokenKind) {
         let word = part(&self.lower[start..]);
         let length = self.lower.len() - start;
-        self.tokens.push(Token { word, start: start as u32, length: length as u16, kind });
+        self.tokens.push(Token {
+            word,
+            start: start as u32,
+            length: length as u16,
+            kind,
+        });
     }
 
     /// Hash of the token's stem (of the token itself where the language has no stemmer or the token is no word).
@@ -293,7 +305,11 @@ struct Lowercase<'a>(&'a str);
 
 fn stem(stemmer: &Stemmer, word: Lowercase<'_>) -> String {
     let stem = stemmer.stem(word.0);
-    if stem.is_empty() { word.0.to_owned() } else { stem.into_owned() }
+    if stem.is_empty() {
+        word.0.to_owned()
+    } else {
+        stem.into_owned()
+    }
 }
 
 fn push_lower(to: &mut String, c: char) {
@@ -326,10 +342,13 @@ fn class_of(c: char) -> Class {
     }
     match c {
         // Hiragana, Katakana, CJK ideographs with extensions and compatibility forms
-        '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => Class::Ideograph,
+        '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => {
+            Class::Ideograph
+        }
         // Thai, Lao, Myanmar, Khmer
         '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => Class::Ideograph,
-        '©' | '®' | '…' | '»' | '«' | '›' | '‹' | '→' | '←' | '•' | '·' | '€' | '£' | '¥' | '▶' | '►' | '×' | '✓' | '★' | '☆' => Class::Symbol,
+        '©' | '®' | '…' | '»' | '«' | '›' | '‹' | '→' | '←' | '•' | '·' | '€' | '£' | '¥' | '▶' | '►' | '×' | '✓'
+        | '★' | '☆' => Class::Symbol,
         '【' | '】' | '｜' | '：' | '？' | '！' | '《' | '》' => Class::Symbol,
         _ if c.is_alphabetic() || is_combining(c) => Class::Letter,
         _ if c.is_numeric() => Class::Digit,
@@ -379,17 +398,27 @@ mod tests {
     use super::*;
 
     fn terms(text: &str, language: &str) -> PageTerms {
-        PageTerms::new(std::iter::once(text), Language::from_tag(language).unwrap_or(Language::UNKNOWN))
+        PageTerms::new(
+            std::iter::once(text),
+            Language::from_tag(language).unwrap_or(Language::UNKNOWN),
+        )
     }
 
     fn spellings(text: &str) -> Vec<String> {
         let terms = terms(text, "und");
-        terms.tokens(0).iter().map(|token| terms.spelling(token).to_owned()).collect()
+        terms
+            .tokens(0)
+            .iter()
+            .map(|token| terms.spelling(token).to_owned())
+            .collect()
     }
 
     #[test]
     fn tokens_are_lower_case_words_and_symbols_with_digits_as_zero() {
-        assert_eq!(spellings("Don’t PAY €1,250 | ÄRGER…"), ["don't", "pay", "€", "0", "000", "|", "ärger", "…"]);
+        assert_eq!(
+            spellings("Don’t PAY €1,250 | ÄRGER…"),
+            ["don't", "pay", "€", "0", "000", "|", "ärger", "…"]
+        );
     }
 
     #[test]
@@ -424,7 +453,10 @@ mod tests {
 
     #[test]
     fn languages_are_detected_and_named() {
-        assert_eq!(Language::detect("Der Rat hat am Dienstag über den neuen Haushalt der Stadt abgestimmt.").code(), "de");
+        assert_eq!(
+            Language::detect("Der Rat hat am Dienstag über den neuen Haushalt der Stadt abgestimmt.").code(),
+            "de"
+        );
         assert_eq!(Language::detect("12345").code(), "und");
         assert_eq!(Language::from_tag("pt-BR").unwrap().code(), "pt");
         assert_eq!(Language::from_tag("tlh"), None);

@@ -9,7 +9,7 @@ use crate::ngram_model::NgramModel;
 use crate::page::{Page, PageKind};
 use crate::page_model::{PageModel, feature_names, page_features};
 use crate::segment::{Block, Segmented, Split, segment};
-use crate::vectorizer::{Recipe, Vectorizer, Vectors};
+use crate::vectorizer::{Recipe, SparseMatrix, Vectorizer, Vectors};
 use crate::vocabulary::Vocabulary;
 use half::f16;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -72,6 +72,8 @@ pub struct LabelledPage {
     pub segmented: Segmented,
     /// The language that the page was read in.
     pub language: Language,
+    /// Length of each block in word units.
+    pub words: Vec<f32>,
     /// Probabilities, shape (blocks, labels), each row summing to 1.
     pub probabilities: Array2<f64>,
     /// The most likely label of each block.
@@ -106,6 +108,17 @@ pub struct Explanation {
     pub page: Vec<(String, f64)>,
 }
 
+/// What explanations of a page's blocks are read from.
+struct PageScores {
+    rows: SparseMatrix,
+    /// Log-probabilities of the n-gram model, shape (blocks, labels).
+    ngram: Array2<f64>,
+    /// Shape (blocks, page features).
+    features: Array2<f64>,
+    /// Final log-probabilities, shape (blocks, labels).
+    last: Array2<f64>,
+}
+
 impl Classifier {
     /// A classifier of trained parts.
     ///
@@ -117,23 +130,37 @@ impl Classifier {
         kinds: BTreeMap<&'static str, KindModel>,
         provenance: Provenance,
     ) -> Result<Self> {
-        let wrong = |problem: String| Error::Model { name: "model".to_owned(), problem };
+        let wrong = |problem: String| Error::Model {
+            name: "model".to_owned(),
+            problem,
+        };
         if kinds.is_empty() {
-            return Err(wrong("it has no weights for any kind of page; train it again".to_owned()));
+            return Err(wrong(
+                "it has no weights for any kind of page; train it again".to_owned(),
+            ));
         }
         let page_columns = feature_names(labels.names()).len();
         for (kind, model) in &kinds {
             let (columns, count) = (model.vocabulary.len(), labels.len());
             let found = (model.ngram.columns(), model.ngram.labels());
             if found != (columns, count) {
-                return Err(wrong(format!("{kind}: weights of shape {found:?} for {columns} features and {count} labels; train it again")));
+                return Err(wrong(format!(
+                    "{kind}: weights of shape {found:?} for {columns} features and {count} labels; train it again"
+                )));
             }
             if model.page.weights().dim() != (page_columns, count) {
                 let found = model.page.weights().dim();
-                return Err(wrong(format!("{kind}: page weights of shape {found:?}, wanted ({page_columns}, {count}); train it again")));
+                return Err(wrong(format!(
+                    "{kind}: page weights of shape {found:?}, wanted ({page_columns}, {count}); train it again"
+                )));
             }
         }
-        Ok(Self { labels, vectorizer: Vectorizer::new(recipe)?, kinds, provenance })
+        Ok(Self {
+            labels,
+            vectorizer: Vectorizer::new(recipe)?,
+            kinds,
+            provenance,
+        })
     }
 
     /// The model that is embedded in this library.
@@ -169,13 +196,28 @@ impl Classifier {
     /// # Errors
     /// [`Error::Model`] when the model was not trained on this kind of page.
     pub fn classify(&self, page: &Page, split: Split) -> Result<LabelledPage> {
-        let model = self.kind_or_error(page.kind)?;
-        let segmented = segment(page, split);
-        let vectors = self.vectorizer.transform(&segmented, &model.vocabulary);
-        let ngram = model.ngram.log_probabilities(&vectors.rows);
-        let probabilities = model.page.log_probabilities(ngram.view(), &vectors.facts).mapv(f64::exp);
+        self.kind_or_error(page.kind)?;
+        self.classify_segmented(segment(page, split))
+    }
+
+    /// Labels the blocks of a page that was segmented already.
+    ///
+    /// # Errors
+    /// As [`Classifier::classify`].
+    pub fn classify_segmented(&self, segmented: Segmented) -> Result<LabelledPage> {
+        let model = self.kind_or_error(segmented.kind)?;
+        let Vectors { rows, facts, language } = self.vectorizer.transform(&segmented, &model.vocabulary);
+        let ngram = model.ngram.log_probabilities(&rows);
+        let probabilities = model.page.log_probabilities(ngram.view(), &facts).mapv(f64::exp);
         let labels = most_likely(probabilities.view());
-        Ok(LabelledPage { segmented, language: vectors.language, probabilities, labels })
+        let words = facts.iter().map(|fact| fact.words).collect();
+        Ok(LabelledPage {
+            segmented,
+            language,
+            words,
+            probabilities,
+            labels,
+        })
     }
 
     /// Why one block of a page gets its label.
@@ -183,18 +225,52 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::classify`]; [`Error::Option`] when the page has no such block.
     pub fn explain(&self, page: &Page, split: Split, block: usize) -> Result<Explanation> {
+        let mut explanations = self.explain_blocks(page, split, |at| at == block)?;
+        explanations.pop().ok_or_else(|| Error::Option {
+            option: "--block",
+            problem: format!(
+                "{} has {} blocks, counted from 0; there is no block {block}",
+                page.id,
+                segment(page, split).blocks.len()
+            ),
+        })
+    }
+
+    /// Why the blocks of a page get their labels, for those whose numbers are wanted, in reading order.
+    ///
+    /// # Errors
+    /// As [`Classifier::classify`].
+    pub fn explain_blocks(
+        &self,
+        page: &Page,
+        split: Split,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Vec<Explanation>> {
         let model = self.kind_or_error(page.kind)?;
         let segmented = segment(page, split);
-        if block >= segmented.blocks.len() {
-            return Err(Error::Option {
-                option: "--block",
-                problem: format!("{} has {} blocks, counted from 0; there is no block {block}", page.id, segmented.blocks.len()),
-            });
-        }
         let Vectors { rows, facts, .. } = self.vectorizer.transform(&segmented, &model.vocabulary);
         let ngram = model.ngram.log_probabilities(&rows);
         let features = page_features(ngram.view(), &facts);
         let last = model.page.log_probabilities(ngram.view(), &facts);
+        let scores = PageScores {
+            rows,
+            ngram,
+            features,
+            last,
+        };
+        Ok((0..segmented.blocks.len())
+            .filter(|block| wanted(*block))
+            .map(|block| self.explain_block(model, &scores, block))
+            .collect())
+    }
+
+    fn explain_block(&self, model: &KindModel, scores: &PageScores, block: usize) -> Explanation {
+        let PageScores {
+            rows,
+            ngram,
+            features,
+            last,
+        } = scores;
         let (label, against) = two_likeliest(last.row(block).to_vec().as_slice());
         let mut by_feature: Vec<(String, f64)> = model
             .ngram
@@ -203,13 +279,15 @@ impl Classifier {
             .map(|(column, contribution)| (model.vocabulary.spellings()[column as usize].clone(), contribution))
             .collect();
         let names = feature_names(self.labels.names());
-        let contributions = model.page.contributions(features.row(block), label.index(), against.index());
+        let contributions = model
+            .page
+            .contributions(features.row(block), label.index(), against.index());
         let mut by_page: Vec<(String, f64)> = names.into_iter().zip(contributions).collect();
         for list in [&mut by_feature, &mut by_page] {
             list.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
         }
         let difference = |row: ndarray::ArrayView1<'_, f64>| row[label.index()] - row[against.index()];
-        Ok(Explanation {
+        Explanation {
             label,
             against,
             ngram_log_odds: difference(ngram.row(block)),
@@ -218,7 +296,7 @@ impl Classifier {
             page_log_odds: difference(last.row(block)),
             page_intercept: difference(model.page.intercept()),
             page: by_page,
-        })
+        }
     }
 
     fn kind_or_error(&self, kind: PageKind) -> Result<&KindModel> {
@@ -238,21 +316,57 @@ impl Classifier {
     /// # Errors
     /// [`Error::Model`] when a part is too large for the format.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let failed = |problem: String| Error::Model { name: "model".to_owned(), problem };
+        let failed = |problem: String| Error::Model {
+            name: "model".to_owned(),
+            problem,
+        };
         let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
         for (kind, model) in &self.kinds {
             let labels = self.labels.len();
-            let weights = model.ngram.weights().iter().flat_map(|weight| f16::from_f32(*weight).to_le_bytes()).collect();
-            let intercept = model.ngram.intercept().iter().flat_map(|value| value.to_le_bytes()).collect();
-            let page_weights = model.page.weights().iter().flat_map(|value| value.to_le_bytes()).collect();
-            let page_intercept = model.page.intercept().iter().flat_map(|value| value.to_le_bytes()).collect();
+            let weights = model
+                .ngram
+                .weights()
+                .iter()
+                .flat_map(|weight| f16::from_f32(*weight).to_le_bytes())
+                .collect();
+            let intercept = model
+                .ngram
+                .intercept()
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            let page_weights = model
+                .page
+                .weights()
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            let page_intercept = model
+                .page
+                .intercept()
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
             let spellings = model.vocabulary.spellings().join("\n");
-            let packed = zstd::bulk::compress(spellings.as_bytes(), VOCABULARY_LEVEL).map_err(|error| failed(error.to_string()))?;
-            let mut put = |name: &str, dtype, shape: Vec<usize>, bytes| tensors.insert(format!("{kind}.{name}"), (dtype, shape, bytes));
-            put("ngram.weights", Dtype::F16, vec![model.ngram.columns(), labels], weights);
+            let packed = zstd::bulk::compress(spellings.as_bytes(), VOCABULARY_LEVEL)
+                .map_err(|error| failed(error.to_string()))?;
+            let mut put = |name: &str, dtype, shape: Vec<usize>, bytes| {
+                tensors.insert(format!("{kind}.{name}"), (dtype, shape, bytes))
+            };
+            put(
+                "ngram.weights",
+                Dtype::F16,
+                vec![model.ngram.columns(), labels],
+                weights,
+            );
             put("ngram.intercept", Dtype::F64, vec![labels], intercept);
             put("ngram.vocabulary.zst", Dtype::U8, vec![packed.len()], packed);
-            put("page.weights", Dtype::F64, vec![model.page.weights().nrows(), labels], page_weights);
+            put(
+                "page.weights",
+                Dtype::F64,
+                vec![model.page.weights().nrows(), labels],
+                page_weights,
+            );
             put("page.intercept", Dtype::F64, vec![labels], page_intercept);
         }
         let manifest = Manifest {
@@ -267,7 +381,11 @@ impl Classifier {
             .map(|(name, (dtype, shape, bytes))| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
             .collect::<Result<_, safetensors::SafeTensorError>>()
             .map_err(|error| failed(error.to_string()))?;
-        let header = Header { format: FORMAT, checksum: checksum(&manifest, &views), manifest };
+        let header = Header {
+            format: FORMAT,
+            checksum: checksum(&manifest, &views),
+            manifest,
+        };
         let header = serde_json::to_string(&header).map_err(|error| failed(error.to_string()))?;
         // a single key: the order of several would be that of a hash map
         let metadata = HashMap::from([("unbait".to_owned(), header)]);
@@ -279,28 +397,39 @@ impl Classifier {
     /// # Errors
     /// [`Error::Model`] for another format number, a wrong checksum, shapes that do not agree, or bytes that are no model file.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
-        let wrong = |problem: String| Error::Model { name: name.to_owned(), problem };
-        let damaged = |what: &str| wrong(format!("{what}; the file is damaged or no model file: copy it again, or train it again with `unbait train`"));
-        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(&format!("not readable as safetensors ({error})")))?;
+        let wrong = |problem: String| Error::Model {
+            name: name.to_owned(),
+            problem,
+        };
+        let damaged = |what: &str| {
+            wrong(format!(
+                "{what}; the file is damaged or no model file: copy it again, or train it again with `unbait train`"
+            ))
+        };
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| damaged(&format!("not readable as safetensors ({error})")))?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error.to_string()))?;
         let header = metadata
             .metadata()
             .as_ref()
             .and_then(|metadata| metadata.get("unbait"))
             .ok_or_else(|| wrong("a safetensors file, but not one of unbait: it has no `unbait` metadata; name a file that `unbait train` wrote".to_owned()))?;
-        let format: FormatOnly = serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
+        let format: FormatOnly =
+            serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
         if format.format != FORMAT {
             return Err(wrong(format!(
                 "it has format {}, this version of unbait reads format {FORMAT}; use the version that made it, or train it again",
                 format.format
             )));
         }
-        let header: Header = serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
+        let header: Header =
+            serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
         let views: BTreeMap<&str, TensorView<'_>> = file.iter().collect();
         if checksum(&header.manifest, &views) != header.checksum {
             return Err(damaged("its checksum is wrong"));
         }
-        let manifest: Manifest = serde_json::from_str(&header.manifest).map_err(|error| damaged(&format!("its manifest cannot be read ({error})")))?;
+        let manifest: Manifest = serde_json::from_str(&header.manifest)
+            .map_err(|error| damaged(&format!("its manifest cannot be read ({error})")))?;
         let labels = LabelSet::new(manifest.labels.names().iter().cloned())?;
         if labels != manifest.labels {
             return Err(damaged("its labels are not in their order"));
@@ -356,10 +485,15 @@ fn checksum(manifest: &str, tensors: &BTreeMap<&str, TensorView<'_>>) -> String 
 }
 
 fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, labels: usize) -> Result<KindModel> {
-    let wrong = |problem: String| Error::Model { name: name.to_owned(), problem };
+    let wrong = |problem: String| Error::Model {
+        name: name.to_owned(),
+        problem,
+    };
     let tensor = |part: &str, dtype: Dtype, columns: Option<usize>| {
         let name = format!("{kind}.{part}");
-        let tensor = tensors.get(name.as_str()).ok_or_else(|| wrong(format!("it has no tensor {name}; train it again")))?;
+        let tensor = tensors
+            .get(name.as_str())
+            .ok_or_else(|| wrong(format!("it has no tensor {name}; train it again")))?;
         let shape_fits = columns.is_none_or(|columns| tensor.shape().last() == Some(&columns));
         if tensor.dtype() != dtype || !shape_fits {
             return Err(wrong(format!(
@@ -371,7 +505,10 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
         Ok(tensor.data())
     };
     let f64s = |bytes: &[u8]| -> Vec<f64> {
-        bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(std::array::from_fn(|at| bytes[at]))).collect()
+        bytes
+            .chunks_exact(8)
+            .map(|bytes| f64::from_le_bytes(std::array::from_fn(|at| bytes[at])))
+            .collect()
     };
     let weights: Vec<f32> = tensor("ngram.weights", Dtype::F16, Some(labels))?
         .chunks_exact(2)
@@ -381,18 +518,31 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
     let page_weights = f64s(tensor("page.weights", Dtype::F64, Some(labels))?);
     let page_intercept = f64s(tensor("page.intercept", Dtype::F64, Some(labels))?);
     if intercept.len() != labels || page_intercept.len() != labels {
-        return Err(wrong(format!("{kind}: intercepts for another number of labels than {labels}; train it again")));
+        return Err(wrong(format!(
+            "{kind}: intercepts for another number of labels than {labels}; train it again"
+        )));
     }
     let all = weights.iter().map(|weight| f64::from(*weight));
-    if all.chain(intercept.iter().chain(&page_weights).chain(&page_intercept).copied()).any(|value| !value.is_finite()) {
+    if all
+        .chain(intercept.iter().chain(&page_weights).chain(&page_intercept).copied())
+        .any(|value| !value.is_finite())
+    {
         return Err(wrong(format!("{kind}: a weight is no finite number; train it again")));
     }
     let packed = tensor("ngram.vocabulary.zst", Dtype::U8, None)?;
     let spellings = zstd::bulk::decompress(packed, vocabulary_capacity(packed))
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| wrong(format!("{kind}: the vocabulary cannot be unpacked; copy the file again, or train it again")))?;
-    let spellings: Vec<String> = if spellings.is_empty() { Vec::new() } else { spellings.split('\n').map(str::to_owned).collect() };
+        .ok_or_else(|| {
+            wrong(format!(
+                "{kind}: the vocabulary cannot be unpacked; copy the file again, or train it again"
+            ))
+        })?;
+    let spellings: Vec<String> = if spellings.is_empty() {
+        Vec::new()
+    } else {
+        spellings.split('\n').map(str::to_owned).collect()
+    };
     let rows = page_weights.len() / labels;
     let page_weights = Array2::from_shape_vec((rows, labels), page_weights)
         .map_err(|error| wrong(format!("{kind}: page weights ({error}); train it again")))?;
@@ -406,17 +556,163 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
 /// The unpacked size that the packed vocabulary names, bounded.
 fn vocabulary_capacity(packed: &[u8]) -> usize {
     let named = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
-    named.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(MOST_VOCABULARY_BYTES).min(MOST_VOCABULARY_BYTES)
+    named
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .unwrap_or(MOST_VOCABULARY_BYTES)
+        .min(MOST_VOCABULARY_BYTES)
 }
 
 /// The most likely label of each row; of equals the first in the labels' order.
 pub fn most_likely(probabilities: ArrayView2<'_, f64>) -> Vec<Label> {
-    probabilities.rows().into_iter().map(|row| two_likeliest(row.to_vec().as_slice()).0).collect()
+    probabilities
+        .rows()
+        .into_iter()
+        .map(|row| two_likeliest(row.to_vec().as_slice()).0)
+        .collect()
 }
 
 /// The most likely label and the next one; of equals the first in the labels' order.
 fn two_likeliest(scores: &[f64]) -> (Label, Label) {
     let mut order: Vec<u8> = (0..scores.len() as u8).collect();
-    order.sort_by(|a, b| scores[usize::from(*b)].total_cmp(&scores[usize::from(*a)]).then(a.cmp(b)));
+    order.sort_by(|a, b| {
+        scores[usize::from(*b)]
+            .total_cmp(&scores[usize::from(*a)])
+            .then(a.cmp(b))
+    });
     (Label(order[0]), Label(order[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classifier() -> Classifier {
+        let labels = LabelSet::new(["body", "promo"]).unwrap();
+        let vocabulary = Vocabulary::new(vec!["word=like".to_owned(), "word=the".to_owned()]);
+        let ngram = NgramModel::new(vec![-2.0, 2.0, 1.0, -1.0], vec![0.25, -0.25]);
+        let columns = feature_names(labels.names()).len();
+        let page = PageModel::new(
+            Array2::from_shape_fn((columns, 2), |(row, label)| if label == row % 2 { 0.3 } else { -0.3 }),
+            Array1::from_vec(vec![0.1, 0.0]),
+        );
+        let kinds = BTreeMap::from([(
+            "text",
+            KindModel {
+                vocabulary,
+                ngram,
+                page,
+            },
+        )]);
+        Classifier::new(labels, Recipe::default(), kinds, Provenance::default()).unwrap()
+    }
+
+    fn page(text: &str) -> Page {
+        Page::from_text("-", text.to_owned(), Some(PageKind::Text)).unwrap()
+    }
+
+    #[test]
+    fn probabilities_have_a_row_for_each_block_and_sum_to_one() {
+        let labelled = classifier()
+            .classify(&page("The council met.\n\nYou may also like"), Split::Auto)
+            .unwrap();
+        assert_eq!(labelled.probabilities.dim(), (2, 2));
+        for row in labelled.probabilities.rows() {
+            assert!((row.sum() - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn contributions_and_intercepts_add_up_to_the_log_odds() {
+        let classifier = classifier();
+        let page = page("The council met.\n\nYou may also like the weather");
+        for block in 0..2 {
+            let why = classifier.explain(&page, Split::Auto, block).unwrap();
+            let sum = |list: &[(String, f64)]| list.iter().map(|(_, contribution)| contribution).sum::<f64>();
+            assert!((sum(&why.ngram) + why.ngram_intercept - why.ngram_log_odds).abs() < 1e-9);
+            assert!((sum(&why.page) + why.page_intercept - why.page_log_odds).abs() < 1e-9);
+            assert!(why.page_log_odds >= 0.0 && why.label != why.against);
+        }
+    }
+
+    #[test]
+    fn a_block_that_is_not_there_cannot_be_explained() {
+        let message = classifier()
+            .explain(&page("One."), Split::Auto, 7)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("has 1 blocks"), "{message}");
+    }
+
+    #[test]
+    fn a_kind_that_was_not_trained_is_refused() {
+        let html = Page::from_text("-", "<p>x".to_owned(), Some(PageKind::Html)).unwrap();
+        assert!(
+            classifier()
+                .classify(&html, Split::Auto)
+                .unwrap_err()
+                .to_string()
+                .contains("html")
+        );
+    }
+
+    #[test]
+    fn a_saved_model_is_the_same_model() {
+        let bytes = classifier().to_bytes().unwrap();
+        let again = Classifier::from_bytes("x", &bytes).unwrap();
+        assert_eq!(again.to_bytes().unwrap(), bytes);
+        let page = page("The council met.\n\nYou may also like");
+        let probabilities = |classifier: &Classifier| classifier.classify(&page, Split::Auto).unwrap().probabilities;
+        assert_eq!(probabilities(&again), probabilities(&classifier()));
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        Classifier::from_bytes("m.safetensors", bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_missing_end_is_refused() {
+        let bytes = classifier().to_bytes().unwrap();
+        for at in [bytes.len() - 3, bytes.len() / 2, 40] {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 4;
+            assert!(refusal(&flipped).starts_with("m.safetensors: "));
+        }
+        assert!(refusal(&bytes[..bytes.len() - 9]).contains("damaged"));
+        assert!(refusal(b"").contains("damaged"));
+    }
+
+    #[test]
+    fn another_format_number_is_refused_with_its_number() {
+        let bytes = classifier().to_bytes().unwrap();
+        let from = br#"{\"format\":1,"#;
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        let mut other = bytes.clone();
+        other[at + from.len() - 2] = b'7';
+        assert!(refusal(&other).contains("format 7"), "{}", refusal(&other));
+    }
+
+    #[test]
+    fn another_safetensors_file_is_refused() {
+        let data = [0u8; 4];
+        let view = TensorView::new(Dtype::U8, vec![4], &data).unwrap();
+        let bytes = safetensors::serialize([("x", view)], None).unwrap();
+        assert!(refusal(&bytes).contains("not one of unbait"), "{}", refusal(&bytes));
+    }
+
+    #[test]
+    fn shapes_that_do_not_agree_are_refused() {
+        let mut model = classifier();
+        let kind = model.kinds.get_mut("text").unwrap();
+        kind.vocabulary = Vocabulary::new(vec!["word=like".to_owned()]);
+        let message = refusal(&model.to_bytes().unwrap());
+        assert!(message.contains("shape (2, 2) for 1 features"), "{message}");
+    }
+
+    #[test]
+    fn of_equally_likely_labels_the_first_is_given() {
+        assert_eq!(
+            most_likely(ndarray::arr2(&[[0.5, 0.5], [0.2, 0.8]]).view()),
+            [Label(0), Label(1)]
+        );
+    }
 }

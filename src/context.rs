@@ -119,14 +119,23 @@ impl<'p> Context<'p> {
         add2(sink, &SINCE, since, length);
         add2(sink, &UNTIL, until, length);
         add2(sink, &SINCE_UNTIL, since, until);
-        add1(sink, &PAGE_BLOCKS, step(count as f32, &[1.5, 5.5, 15.5, 40.5, 100.5, 250.5]));
+        add1(
+            sink,
+            &PAGE_BLOCKS,
+            step(count as f32, &[1.5, 5.5, 15.5, 40.5, 100.5, 250.5]),
+        );
     }
 
     fn overlap<S: Sink>(&self, block: usize, sink: &mut S) {
         let shape = &self.shapes[block];
         let length = shape.coarse_step();
         let at = block as u32;
-        if let Some((first, last)) = self.repeats.get(&self.exact[block]).copied().filter(|(first, last)| first != last) {
+        if let Some((first, last)) = self
+            .repeats
+            .get(&self.exact[block])
+            .copied()
+            .filter(|(first, last)| first != last)
+        {
             add2(sink, &REPEAT, side(at, first, last), length);
         }
         if let Some((first, last)) = self.opening[block]
@@ -145,8 +154,19 @@ impl<'p> Context<'p> {
         }
         let words = &self.content[block];
         let own_paragraph = u32::from(shape.is_paragraph());
-        let share = |found: usize| if words.is_empty() { 6 } else { share_step(found as f32 / words.len() as f32) };
-        let found = |test: &dyn Fn(&Places) -> bool| words.iter().filter(|word| self.places.get(word).is_some_and(test)).count();
+        let share = |found: usize| {
+            if words.is_empty() {
+                6
+            } else {
+                share_step(found as f32 / words.len() as f32)
+            }
+        };
+        let found = |test: &dyn Fn(&Places) -> bool| {
+            words
+                .iter()
+                .filter(|word| self.places.get(word).is_some_and(test))
+                .count()
+        };
         let elsewhere = share(found(&|places| places.blocks > 1));
         let in_paragraphs = share(found(&|places| places.paragraphs > own_paragraph));
         add2(sink, &SHARED, elsewhere, length);
@@ -176,14 +196,20 @@ impl<'p> Context<'p> {
         self.words(tokens.iter().take(LONGEST_HEADING as usize), &HEADING_WORD, sink);
         for pair in tokens.windows(2).take(LONGEST_HEADING as usize) {
             let hash = HEADING_PAIR.hash2(self.terms.stem_hash(&pair[0]), self.terms.stem_hash(&pair[1]));
-            sink.add(&HEADING_PAIR, hash, || format!("{} {}", self.terms.stem(&pair[0]), self.terms.stem(&pair[1])));
+            sink.add(&HEADING_PAIR, hash, || {
+                format!("{} {}", self.terms.stem(&pair[0]), self.terms.stem(&pair[1]))
+            });
         }
     }
 
     fn neighbours<S: Sink>(&self, block: usize, sink: &mut S) {
         let at = |offset: isize| block.checked_add_signed(offset).filter(|at| *at < self.shapes.len());
         let coarse = |offset: isize| at(offset).map_or(9, |at| self.shapes[at].coarse_step());
-        let fine = |offset: isize| at(offset).map_or((99, 99), |at| (self.shapes[at].length_step(), self.shapes[at].ending as usize));
+        let fine = |offset: isize| {
+            at(offset).map_or((99, 99), |at| {
+                (self.shapes[at].length_step(), self.shapes[at].ending as usize)
+            })
+        };
         for (family, offset) in [(&BEFORE, -1), (&AFTER, 1), (&BEFORE_2, -2), (&AFTER_2, 2)] {
             let (length, ending) = fine(offset);
             add2(sink, family, length, ending);
@@ -206,7 +232,9 @@ impl<'p> Context<'p> {
 
     fn words<'t, S: Sink>(&self, tokens: impl Iterator<Item = &'t Token>, family: &'static Family, sink: &mut S) {
         for token in tokens {
-            sink.add(family, family.hash1(self.terms.stem_hash(token)), || self.terms.stem(token));
+            sink.add(family, family.hash1(self.terms.stem_hash(token)), || {
+                self.terms.stem(token)
+            });
         }
     }
 
@@ -226,7 +254,10 @@ impl<'p> Context<'p> {
             }
         }
         let (first, last) = self.repeats.get(&self.exact[block])?;
-        [*first, *last].into_iter().map(|at| at as usize).find(|at| *at != block)
+        [*first, *last]
+            .into_iter()
+            .map(|at| at as usize)
+            .find(|at| *at != block)
     }
 }
 
@@ -391,7 +422,11 @@ mod tests {
 
     fn features(texts: &[&str], block: usize) -> Vec<String> {
         let terms = PageTerms::new(texts.iter().copied(), Language::from_tag("en").unwrap());
-        let shapes: Vec<Shape> = texts.iter().enumerate().map(|(at, text)| Shape::of(text, terms.tokens(at))).collect();
+        let shapes: Vec<Shape> = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| Shape::of(text, terms.tokens(at)))
+            .collect();
         let mut sink = Spellings(Vec::new());
         Context::new(&terms, &shapes).features(block, &mut sink);
         sink.0
@@ -405,7 +440,11 @@ mod tests {
 
     #[test]
     fn a_repeat_is_seen_from_both_sides() {
-        let page = ["A boat in the harbour of Port Ellery", "Something else", "A boat in the harbour of Port Ellery"];
+        let page = [
+            "A boat in the harbour of Port Ellery",
+            "Something else",
+            "A boat in the harbour of Port Ellery",
+        ];
         assert!(has(&features(&page, 0), "repeat+length=2"));
         assert!(has(&features(&page, 2), "repeat+length=1"));
         assert!(!has(&features(&page, 1), "repeat"));
@@ -413,25 +452,42 @@ mod tests {
 
     #[test]
     fn a_near_repeat_beside_the_block_is_a_twin() {
-        let page = ["Fishing boats wait beneath the harbour bridge on Tuesday", "Fishing boats wait beneath the harbour bridge, Tuesday"];
+        let page = [
+            "Fishing boats wait beneath the harbour bridge on Tuesday",
+            "Fishing boats wait beneath the harbour bridge, Tuesday",
+        ];
         assert!(has(&features(&page, 0), "twin-after+length=1"));
         assert!(has(&features(&page, 1), "twin-before+length=1"));
-        let other = ["Fishing boats wait beneath the harbour bridge on Tuesday", "Engineers repaint every single railing before winter"];
+        let other = [
+            "Fishing boats wait beneath the harbour bridge on Tuesday",
+            "Engineers repaint every single railing before winter",
+        ];
         assert!(!has(&features(&other, 0), "twin"));
     }
 
     #[test]
     fn words_that_stand_in_paragraphs_are_shared() {
-        let page = [PARAGRAPH, "Engineers replace bearings", "Celebrity divorce shocks viewers"];
+        let page = [
+            PARAGRAPH,
+            "Engineers replace bearings",
+            "Celebrity divorce shocks viewers",
+        ];
         assert!(features(&page, 1).contains(&"shared-with-paragraphs+length=5 0".to_owned()));
         assert!(features(&page, 2).contains(&"shared-with-paragraphs+length=0 1".to_owned()));
     }
 
     #[test]
     fn the_heading_above_gives_its_words() {
-        let page = [PARAGRAPH, "You May Also Like", "Celebrity divorce shocks viewers who had expected better things of him"];
+        let page = [
+            PARAGRAPH,
+            "You May Also Like",
+            "Celebrity divorce shocks viewers who had expected better things of him",
+        ];
         let found = features(&page, 2);
-        assert!(has(&found, "heading=like") && has(&found, "heading-pair=also like"), "{found:?}");
+        assert!(
+            has(&found, "heading=like") && has(&found, "heading-pair=also like"),
+            "{found:?}"
+        );
         assert!(!has(&features(&page, 1), "heading="));
     }
 
@@ -447,7 +503,10 @@ mod tests {
     fn neighbours_give_their_lengths_and_words() {
         let page = ["Share this", PARAGRAPH, "Comments"];
         let found = features(&page, 1);
-        assert!(has(&found, "word-before=share") && has(&found, "word-after=comment") && has(&found, "lengths=0 3 0"), "{found:?}");
+        assert!(
+            has(&found, "word-before=share") && has(&found, "word-after=comment") && has(&found, "lengths=0 3 0"),
+            "{found:?}"
+        );
     }
 
     #[test]

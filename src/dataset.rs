@@ -27,6 +27,9 @@ pub struct GoldBlock {
 pub struct GoldPage {
     /// Name of the page; the folder part of it is the site when there is no `url`.
     pub id: String,
+    /// Kind of page (article, forum, shop ...), for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Address; its host is the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -58,7 +61,12 @@ impl GoldPage {
     pub fn plain_text(&self) -> String {
         match &self.text {
             Some(text) => text.clone(),
-            None => self.blocks.iter().map(|block| block.text.as_str()).collect::<Vec<_>>().join("\n\n"),
+            None => self
+                .blocks
+                .iter()
+                .map(|block| block.text.as_str())
+                .collect::<Vec<_>>()
+                .join("\n\n"),
         }
     }
 }
@@ -114,31 +122,50 @@ impl Dataset {
         dataset.pages.sort_by(|a, b| a.id.cmp(&b.id));
         dataset.files.sort();
         if let Some(pair) = dataset.pages.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            return Err(Error::Dataset { problem: format!("the id {:?} stands twice; give each page its own", pair[0].id) });
+            return Err(Error::Dataset {
+                problem: format!("the id {:?} stands twice; give each page its own", pair[0].id),
+            });
         }
         if dataset.pages.is_empty() && dataset.errors.is_empty() {
-            return Err(Error::Dataset { problem: "the files hold no page".to_owned() });
+            return Err(Error::Dataset {
+                problem: "the files hold no page".to_owned(),
+            });
         }
         Ok(dataset)
     }
 
     fn read_file(&mut self, path: &Path) -> Result<()> {
-        let failed = |source| Error::Read { path: path.to_owned(), source };
+        let failed = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
         let bytes = std::fs::read(path).map_err(failed)?;
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let name = path.file_name().map_or_else(
+            || path.display().to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        );
         self.files.push((name, hex::encode(Sha256::digest(&bytes))));
         for (index, line) in lines_of(path, &bytes)?.enumerate() {
             let line = line.map_err(failed)?;
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let place = |problem: String| Error::Record { path: path.to_owned(), line: index + 1, problem };
+            let place = |problem: String| Error::Record {
+                path: path.to_owned(),
+                line: index + 1,
+                problem,
+            };
             match parse_page(&line) {
                 Ok(page) => {
                     for key in page.unknown.keys() {
-                        self.unknown_keys.entry(key.clone()).or_insert_with(|| format!("{}:{}", path.display(), index + 1));
+                        self.unknown_keys
+                            .entry(key.clone())
+                            .or_insert_with(|| format!("{}:{}", path.display(), index + 1));
                     }
-                    self.pages.push(GoldPage { unknown: Default::default(), ..page });
+                    self.pages.push(GoldPage {
+                        unknown: Default::default(),
+                        ..page
+                    });
                 }
                 Err(problem) => self.errors.push(place(problem)),
             }
@@ -151,7 +178,12 @@ impl Dataset {
     /// # Errors
     /// [`Error::Labels`] when they make no set.
     pub fn labels(&self) -> Result<LabelSet> {
-        let names: BTreeSet<&str> = self.pages.iter().flat_map(|page| &page.blocks).map(|block| block.label.as_str()).collect();
+        let names: BTreeSet<&str> = self
+            .pages
+            .iter()
+            .flat_map(|page| &page.blocks)
+            .map(|block| block.label.as_str())
+            .collect();
         LabelSet::new(names)
     }
 }
@@ -161,7 +193,10 @@ fn parse_page(line: &[u8]) -> Result<GoldPage, String> {
         format!("no labelled page: {error}; wanted one JSON object with `id`, `blocks` and perhaps `url`, `lang`, `html` or `text`")
     })?;
     if page.html.is_some() && page.text.is_some() {
-        return Err(format!("page {:?} has both `html` and `text`; keep the one that the blocks were labelled on", page.id));
+        return Err(format!(
+            "page {:?} has both `html` and `text`; keep the one that the blocks were labelled on",
+            page.id
+        ));
     }
     if page.id.is_empty() {
         return Err("the `id` is empty; give each page its own".to_owned());
@@ -174,7 +209,9 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.map_err(|error| Error::Read {
             path: error.path().unwrap_or(folder).to_owned(),
-            source: error.into_io_error().unwrap_or_else(|| std::io::Error::other("a loop of links")),
+            source: error
+                .into_io_error()
+                .unwrap_or_else(|| std::io::Error::other("a loop of links")),
         })?;
         let name = entry.file_name().to_string_lossy();
         if entry.file_type().is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
@@ -188,7 +225,10 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
 const ZSTD_WINDOW: u32 = 27;
 
 fn lines_of<'b>(path: &Path, bytes: &'b [u8]) -> Result<Box<dyn Iterator<Item = std::io::Result<Vec<u8>>> + 'b>> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
     let reader: Box<dyn Read + 'b> = if bytes.starts_with(&[0x1f, 0x8b]) {
         Box::new(flate2::read::MultiGzDecoder::new(bytes))
     } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
@@ -228,11 +268,20 @@ const LEAST_MATCHED: f64 = 0.5;
 /// (0 to 1) of gold's words do not stand in the page.
 pub fn match_gold(gold: &GoldPage, page: &Page, labels: &LabelSet, most_unmatched: f64) -> Result<MatchedPage> {
     let segmented = segment(page, Split::Auto);
-    let names: Vec<Label> = gold.blocks.iter().map(|block| labels.parse(&block.label)).collect::<Result<_>>()?;
+    let names: Vec<Label> = gold
+        .blocks
+        .iter()
+        .map(|block| labels.parse(&block.label))
+        .collect::<Result<_>>()?;
     let matching = Matching::new(&gold.blocks, &names, &segmented.blocks, labels.len());
     let (unmatched, words) = (matching.unmatched, matching.gold_words);
     if unmatched as f64 > most_unmatched * words as f64 {
-        return Err(Error::Unmatched { id: gold.id.clone(), unmatched, words, allowed: most_unmatched });
+        return Err(Error::Unmatched {
+            id: gold.id.clone(),
+            unmatched,
+            words,
+            allowed: most_unmatched,
+        });
     }
     Ok(MatchedPage {
         id: gold.id.clone(),
@@ -292,10 +341,18 @@ impl Matching {
                 }
                 // of equals the first in the labels' order
                 let most = votes.iter().copied().max()?;
-                votes.iter().position(|count| *count == most).and_then(|at| u8::try_from(at).ok()).map(Label)
+                votes
+                    .iter()
+                    .position(|count| *count == most)
+                    .and_then(|at| u8::try_from(at).ok())
+                    .map(Label)
             })
             .collect();
-        Self { labels, unmatched, gold_words: gold_words.len() }
+        Self {
+            labels,
+            unmatched,
+            gold_words: gold_words.len(),
+        }
     }
 }
 
@@ -333,11 +390,18 @@ mod tests {
     fn gold(html: Option<&str>, blocks: &[(&str, &str)]) -> GoldPage {
         GoldPage {
             id: "site/page".to_owned(),
+            kind: None,
             url: None,
             lang: None,
             html: html.map(str::to_owned),
             text: None,
-            blocks: blocks.iter().map(|(label, text)| GoldBlock { text: (*text).to_owned(), label: (*label).to_owned() }).collect(),
+            blocks: blocks
+                .iter()
+                .map(|(label, text)| GoldBlock {
+                    text: (*text).to_owned(),
+                    label: (*label).to_owned(),
+                })
+                .collect(),
             unknown: Default::default(),
         }
     }
@@ -345,24 +409,37 @@ mod tests {
     fn labels_of(gold: &GoldPage, most_unmatched: f64) -> Result<Vec<Option<u8>>> {
         let labels = LabelSet::new(["body", "promo"]).unwrap();
         let page = page_of(gold).unwrap();
-        Ok(match_gold(gold, &page, &labels, most_unmatched)?.labels.into_iter().map(|label| label.map(|label| label.0)).collect())
+        Ok(match_gold(gold, &page, &labels, most_unmatched)?
+            .labels
+            .into_iter()
+            .map(|label| label.map(|label| label.0))
+            .collect())
     }
 
     #[test]
     fn gold_is_matched_by_text_whatever_the_segmentation() {
-        let page = gold(Some("<p>One two<p>three four<p>five"), &[("body", "One two three"), ("body", "four"), ("promo", "five")]);
+        let page = gold(
+            Some("<p>One two<p>three four<p>five"),
+            &[("body", "One two three"), ("body", "four"), ("promo", "five")],
+        );
         assert_eq!(labels_of(&page, 0.0).unwrap(), [Some(0), Some(0), Some(1)]);
     }
 
     #[test]
     fn a_block_that_gold_lacks_has_no_label() {
-        let page = gold(Some("<p>One two<p>extra words here<p>five"), &[("body", "One two"), ("promo", "five")]);
+        let page = gold(
+            Some("<p>One two<p>extra words here<p>five"),
+            &[("body", "One two"), ("promo", "five")],
+        );
         assert_eq!(labels_of(&page, 0.0).unwrap(), [Some(0), None, Some(1)]);
     }
 
     #[test]
     fn gold_that_the_page_lacks_is_counted_and_refused() {
-        let page = gold(Some("<p>One two"), &[("body", "One two"), ("promo", "three four five six")]);
+        let page = gold(
+            Some("<p>One two"),
+            &[("body", "One two"), ("promo", "three four five six")],
+        );
         let message = labels_of(&page, 0.5).unwrap_err().to_string();
         assert!(message.contains("4 of 6 words"), "{message}");
         assert_eq!(labels_of(&page, 0.7).unwrap(), [Some(0)]);
@@ -396,10 +473,18 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_and_the_rest_is_read() {
-        let dataset = read(format!("{GOOD}\n{{\"id\":3}}\n\n{}\n", GOOD.replace("\"a\"", "\"b\"")).as_bytes(), "x.jsonl").unwrap();
+        let dataset = read(
+            format!("{GOOD}\n{{\"id\":3}}\n\n{}\n", GOOD.replace("\"a\"", "\"b\"")).as_bytes(),
+            "x.jsonl",
+        )
+        .unwrap();
         assert_eq!(dataset.pages.len(), 2);
         assert_eq!(dataset.errors.len(), 1);
-        assert!(dataset.errors[0].to_string().contains("x.jsonl:2: "), "{}", dataset.errors[0]);
+        assert!(
+            dataset.errors[0].to_string().contains("x.jsonl:2: "),
+            "{}",
+            dataset.errors[0]
+        );
     }
 
     #[test]
@@ -419,7 +504,12 @@ mod tests {
 
     #[test]
     fn an_id_that_stands_twice_is_refused() {
-        assert!(read(format!("{GOOD}\n{GOOD}\n").as_bytes(), "x.jsonl").unwrap_err().to_string().contains("twice"));
+        assert!(
+            read(format!("{GOOD}\n{GOOD}\n").as_bytes(), "x.jsonl")
+                .unwrap_err()
+                .to_string()
+                .contains("twice")
+        );
     }
 
     #[test]

@@ -27,6 +27,12 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Results could not be written to standard output.
+    #[error("standard output: cannot be written")]
+    Output {
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The bytes are neither text nor HTML.
     #[error("{id}: this is no text or HTML ({found}); unpack or convert it first, or name its encoding (--encoding)")]
     NotText {
@@ -36,7 +42,9 @@ pub enum Error {
         found: String,
     },
     /// An encoding name that the Encoding Standard does not have.
-    #[error("unknown encoding {name:?}; give a name of the Encoding Standard, such as utf-8, windows-1252 or shift_jis")]
+    #[error(
+        "unknown encoding {name:?}; give a name of the Encoding Standard, such as utf-8, windows-1252 or shift_jis"
+    )]
     UnknownEncoding {
         /// The name as given.
         name: String,

@@ -17,7 +17,10 @@ pub struct Confusion {
 impl Confusion {
     /// No pair yet, for this many labels.
     pub fn new(labels: usize) -> Self {
-        Self { labels, counts: vec![0.0; labels * labels] }
+        Self {
+            labels,
+            counts: vec![0.0; labels * labels],
+        }
     }
 
     /// Counts a pair with a weight of at least 0, 1 for a block.
@@ -40,12 +43,16 @@ impl Confusion {
 
     /// How often a label is gold.
     pub fn support(&self, label: Label) -> f64 {
-        (0..self.labels).map(|predicted| self.counts[label.index() * self.labels + predicted]).sum()
+        (0..self.labels)
+            .map(|predicted| self.counts[label.index() * self.labels + predicted])
+            .sum()
     }
 
     /// How often a label was predicted.
     pub fn predicted(&self, label: Label) -> f64 {
-        (0..self.labels).map(|gold| self.counts[gold * self.labels + label.index()]).sum()
+        (0..self.labels)
+            .map(|gold| self.counts[gold * self.labels + label.index()])
+            .sum()
     }
 
     /// Share of the predictions of a label that are right, 0 to 1; `None` when it was never predicted.
@@ -60,18 +67,25 @@ impl Confusion {
 
     /// Harmonic mean of precision and recall, 0 to 1; `None` when the label is neither gold nor predicted.
     pub fn f1(&self, label: Label) -> Option<f64> {
-        ratio(2.0 * self.count(label, label), self.support(label) + self.predicted(label))
+        ratio(
+            2.0 * self.count(label, label),
+            self.support(label) + self.predicted(label),
+        )
     }
 
     /// Mean F1 over the labels that are gold or predicted, 0 to 1; `None` without any pair.
     pub fn macro_f1(&self) -> Option<f64> {
-        let scores: Vec<f64> = (0..self.labels as u8).filter_map(|label| self.f1(Label(label))).collect();
+        let scores: Vec<f64> = (0..self.labels as u8)
+            .filter_map(|label| self.f1(Label(label)))
+            .collect();
         ratio(scores.iter().sum(), scores.len() as f64)
     }
 
     /// Share of all pairs that agree, 0 to 1; `None` without any pair.
     pub fn accuracy(&self) -> Option<f64> {
-        let right: f64 = (0..self.labels).map(|label| self.counts[label * self.labels + label]).sum();
+        let right: f64 = (0..self.labels)
+            .map(|label| self.counts[label * self.labels + label])
+            .sum();
         ratio(right, self.counts.iter().sum())
     }
 }
@@ -147,7 +161,9 @@ const BOOTSTRAP_SEED: u64 = 20_251;
 /// [`Error::Dataset`] when no block was judged.
 pub fn figures(labels: &LabelSet, pages: &[Vec<Judged>]) -> Result<(Figures, Figures)> {
     if pages.iter().all(Vec::is_empty) {
-        return Err(Error::Dataset { problem: "there is no labelled block to judge by".to_owned() });
+        return Err(Error::Dataset {
+            problem: "there is no labelled block to judge by".to_owned(),
+        });
     }
     let by_blocks = figures_weighted(labels, pages, |_| 1.0);
     let by_words = figures_weighted(labels, pages, |judged| judged.words);
@@ -180,8 +196,16 @@ fn figures_weighted(labels: &LabelSet, pages: &[Vec<Judged>], weight: impl Fn(&J
     let estimate = |figure: &dyn Fn(&Confusion) -> Option<f64>| {
         let mut values: Vec<f64> = resamples.iter().filter_map(figure).collect();
         values.sort_by(f64::total_cmp);
-        let at = |share: f64| values.get(((values.len().max(1) - 1) as f64 * share).round() as usize).copied();
-        Estimate { value: figure(&all), low: at(0.025), high: at(0.975) }
+        let at = |share: f64| {
+            values
+                .get(((values.len().max(1) - 1) as f64 * share).round() as usize)
+                .copied()
+        };
+        Estimate {
+            value: figure(&all),
+            low: at(0.025),
+            high: at(0.975),
+        }
     };
     Figures {
         pages: pages.len(),
@@ -273,7 +297,9 @@ mod tests {
     fn figures_by_words_weigh_by_words_and_intervals_hold_the_value() {
         let labels = LabelSet::new(["body", "promo"]).unwrap();
         let page = |gold, predicted, words| vec![Judged { gold, predicted, words }; 4];
-        let pages: Vec<_> = (0..20).flat_map(|_| [page(A, A, 9.0), page(B, B, 1.0), page(B, A, 1.0)]).collect();
+        let pages: Vec<_> = (0..20)
+            .flat_map(|_| [page(A, A, 9.0), page(B, B, 1.0), page(B, A, 1.0)])
+            .collect();
         let (blocks, words) = figures(&labels, &pages).unwrap();
         assert!((blocks.accuracy.value.unwrap() - 2.0 / 3.0).abs() < 1e-12);
         assert!((words.accuracy.value.unwrap() - 10.0 / 11.0).abs() < 1e-12);

@@ -22,13 +22,7 @@ pub const MAX_DEPTH: usize = 512;
 pub const MAX_INPUT: usize = u32::MAX as usize / 4;
 
 /// The page descriptions that [`Document::metadata`] keeps, as spelled in `name` or `property`, lower case (chosen).
-pub const METADATA_NAMES: [&str; 5] = [
-    "og:title",
-    "og:description",
-    "og:site_name",
-    "description",
-    "author",
-];
+pub const METADATA_NAMES: [&str; 5] = ["og:title", "og:description", "og:site_name", "description", "author"];
 
 /// The element's `display` is block-like: it starts and ends a line.
 const BLOCK: u16 = 1;
@@ -282,10 +276,7 @@ impl Tag {
     }
 
     fn is_heading(self) -> bool {
-        matches!(
-            self,
-            Tag::H1 | Tag::H2 | Tag::H3 | Tag::H4 | Tag::H5 | Tag::H6
-        )
+        matches!(self, Tag::H1 | Tag::H2 | Tag::H3 | Tag::H4 | Tag::H5 | Tag::H6)
     }
 
     fn is_table_structure(self) -> bool {
@@ -327,6 +318,7 @@ pub struct Element {
     id: Range<u32>,
     role: Range<u32>,
     itemprop: Range<u32>,
+    href: Range<u32>,
 }
 
 /// What stands at one place of the page, in document order.
@@ -389,8 +381,7 @@ impl Document {
 
     /// The words of the `class` attribute, as spelled.
     pub fn classes(&self, id: ElementId) -> impl Iterator<Item = &str> {
-        self.attribute(&self.element(id).classes)
-            .split_ascii_whitespace()
+        self.attribute(&self.element(id).classes).split_ascii_whitespace()
     }
 
     /// The `id` attribute, as spelled; `None` if missing or empty.
@@ -401,6 +392,11 @@ impl Document {
     /// The `role` attribute, as spelled; `None` if missing or empty.
     pub fn role(&self, id: ElementId) -> Option<&str> {
         Some(self.attribute(&self.element(id).role)).filter(|value| !value.is_empty())
+    }
+
+    /// The `href` attribute, as spelled; `None` if missing or empty.
+    pub fn href(&self, id: ElementId) -> Option<&str> {
+        Some(self.attribute(&self.element(id).href)).filter(|value| !value.is_empty())
     }
 
     /// The `itemprop` attribute, as spelled; `None` if missing or empty.
@@ -804,6 +800,7 @@ impl<'d> Builder<'d> {
             id: 0..0,
             role: 0..0,
             itemprop: 0..0,
+            href: 0..0,
         });
         builder.stack.push(Open {
             element: ElementId::ROOT,
@@ -874,9 +871,7 @@ impl<'d> Builder<'d> {
             self.top().element
         };
         let start = self.document.text.len() as u32;
-        self.document
-            .text
-            .push_str(&String::from_utf8_lossy(&self.run));
+        self.document.text.push_str(&String::from_utf8_lossy(&self.run));
         self.run.clear();
         self.document.pieces.push(Piece::Text {
             text: start..self.document.text.len() as u32,
@@ -901,14 +896,15 @@ impl<'d> Builder<'d> {
             }
             start..attributes.len() as u32
         };
-        let (classes, id, role, itemprop) = if current.present == 0 {
-            (0..0, 0..0, 0..0, 0..0)
+        let (classes, id, role, itemprop, href) = if current.present == 0 {
+            (0..0, 0..0, 0..0, 0..0, 0..0)
         } else {
             (
                 keep(Attribute::Class),
                 keep(Attribute::Id),
                 keep(Attribute::Role),
                 keep(Attribute::Itemprop),
+                keep(Attribute::Href),
             )
         };
         self.add(Element {
@@ -921,6 +917,7 @@ impl<'d> Builder<'d> {
             id,
             role,
             itemprop,
+            href,
         })
     }
 
@@ -937,6 +934,7 @@ impl<'d> Builder<'d> {
             id: 0..0,
             role: 0..0,
             itemprop: 0..0,
+            href: 0..0,
         })
     }
 
@@ -1032,8 +1030,7 @@ impl<'d> Builder<'d> {
     }
 
     fn parent_for(&self, tag: Tag) -> &Open {
-        let is_table_part = tag.is_table_structure()
-            || matches!(tag, Tag::Caption | Tag::Td | Tag::Th | Tag::Template);
+        let is_table_part = tag.is_table_structure() || matches!(tag, Tag::Caption | Tag::Td | Tag::Th | Tag::Template);
         if self.top().tag.is_table_structure() && (!is_table_part || tag == Tag::Table) {
             self.foster_parent()
         } else {
@@ -1123,15 +1120,11 @@ impl<'d> Builder<'d> {
     }
 
     fn in_list_scope(&self, tag: Tag) -> Option<usize> {
-        self.find(tag, |open| {
-            open.ends_scope() || matches!(open.tag, Tag::Ol | Tag::Ul)
-        })
+        self.find(tag, |open| open.ends_scope() || matches!(open.tag, Tag::Ol | Tag::Ul))
     }
 
     fn in_table_scope(&self, tag: Tag) -> Option<usize> {
-        self.find(tag, |open| {
-            matches!(open.tag, Tag::Table | Tag::Template | Tag::Html)
-        })
+        self.find(tag, |open| matches!(open.tag, Tag::Table | Tag::Template | Tag::Html))
     }
 
     #[inline]
@@ -1351,10 +1344,7 @@ impl<'d> Builder<'d> {
             return None;
         }
         // Nothing visible stands in a column group.
-        if self.top().place == TablePlace::Colgroup
-            && self.top().tag == Tag::Colgroup
-            && tag != Tag::Col
-        {
+        if self.top().place == TablePlace::Colgroup && self.top().tag == Tag::Colgroup && tag != Tag::Col {
             self.pop();
         }
         match tag {
@@ -1387,10 +1377,7 @@ impl<'d> Builder<'d> {
             Tag::Script => {
                 let kind = self.current.value(Attribute::Type).unwrap_or_default();
                 let essence = kind.split(|&byte| byte == b';').next().unwrap_or_default();
-                if essence
-                    .trim_ascii()
-                    .eq_ignore_ascii_case(b"application/ld+json")
-                {
+                if essence.trim_ascii().eq_ignore_ascii_case(b"application/ld+json") {
                     self.json_ld_start = Some(self.position);
                 }
                 return self.raw_text(tag, State::ScriptData);
@@ -1725,14 +1712,7 @@ impl<'d> Builder<'d> {
                     self.truncate(index);
                 }
             }
-            Tag::Tbody
-            | Tag::Tfoot
-            | Tag::Thead
-            | Tag::Tr
-            | Tag::Td
-            | Tag::Th
-            | Tag::Caption
-            | Tag::Colgroup => {
+            Tag::Tbody | Tag::Tfoot | Tag::Thead | Tag::Tr | Tag::Td | Tag::Th | Tag::Caption | Tag::Colgroup => {
                 if let Some(index) = self.in_table_scope(tag) {
                     self.truncate(index);
                 }
@@ -1889,9 +1869,7 @@ impl Open {
     fn place_is_inside_table(&self) -> bool {
         match self.place {
             TablePlace::Flow | TablePlace::Cell | TablePlace::Caption => false,
-            TablePlace::Table | TablePlace::Section | TablePlace::Row | TablePlace::Colgroup => {
-                true
-            }
+            TablePlace::Table | TablePlace::Section | TablePlace::Row | TablePlace::Colgroup => true,
         }
     }
 }
@@ -1956,9 +1934,7 @@ impl Emitter for Builder<'_> {
             // The tokenizer lets only the matching end tag through.
             self.in_title = false;
             if let Some(start) = self.json_ld_start.take() {
-                self.document
-                    .json_ld
-                    .push(start as u32..self.tag_start as u32);
+                self.document.json_ld.push(start as u32..self.tag_start as u32);
             }
             if raw == Tag::Xmp {
                 self.close_until(&[Tag::Xmp]);
@@ -2097,9 +2073,7 @@ mod tests {
     /// The element around the run that contains this text.
     fn element_of(document: &Document, wanted: &str) -> ElementId {
         let found = document.pieces.iter().find_map(|piece| match piece {
-            Piece::Text { text, element, .. } if document.slice(text).contains(wanted) => {
-                Some(*element)
-            }
+            Piece::Text { text, element, .. } if document.slice(text).contains(wanted) => Some(*element),
             _ => None,
         });
         found.expect("the text is in the page")
@@ -2107,15 +2081,9 @@ mod tests {
 
     #[test]
     fn text_has_its_elements_and_blocks_have_boundaries() {
-        assert_eq!(
-            outline("<div>a<b>b</b></div>c"),
-            r#"div("a") div>b("b") | ("c")"#
-        );
+        assert_eq!(outline("<div>a<b>b</b></div>c"), r#"div("a") div>b("b") | ("c")"#);
         assert_eq!(outline("a<span>b</span>"), r#"("a") span("b")"#);
-        assert_eq!(
-            outline("a<my-element>b</my-element>"),
-            r#"("a") my-element("b")"#
-        );
+        assert_eq!(outline("a<my-element>b</my-element>"), r#"("a") my-element("b")"#);
     }
 
     #[test]
@@ -2137,10 +2105,7 @@ mod tests {
             outline("a<figure><img alt='x &amp; y'>b</figure><img>"),
             r#"("a") | figure>img[x & y] figure("b") | img[]"#
         );
-        assert_eq!(
-            outline("<img hidden alt=a><div hidden><img alt=b></div>c"),
-            r#"("c")"#
-        );
+        assert_eq!(outline("<img hidden alt=a><div hidden><img alt=b></div>c"), r#"("c")"#);
     }
 
     #[test]
@@ -2151,10 +2116,9 @@ mod tests {
             .pieces
             .iter()
             .filter_map(|piece| match piece {
-                Piece::Text { text, source, .. } => Some((
-                    document.slice(text),
-                    &html[source.start as usize..source.end as usize],
-                )),
+                Piece::Text { text, source, .. } => {
+                    Some((document.slice(text), &html[source.start as usize..source.end as usize]))
+                }
                 _ => None,
             })
             .collect();
@@ -2199,10 +2163,7 @@ mod tests {
             .iter()
             .map(|element| {
                 let source = &element.source;
-                (
-                    element.name.as_str(),
-                    &html[source.start as usize..source.end as usize],
-                )
+                (element.name.as_str(), &html[source.start as usize..source.end as usize])
             })
             .collect();
         assert_eq!(
@@ -2225,17 +2186,17 @@ mod tests {
              <i id='' class>b</i><a href>c</a><a name=x>d</a>",
         );
         let a = element_of(&document, "a");
-        assert_eq!(
-            document.classes(a).collect::<Vec<_>>(),
-            ["Big", "story", "&x"]
-        );
+        assert_eq!(document.classes(a).collect::<Vec<_>>(), ["Big", "story", "&x"]);
         assert_eq!(document.id(a), Some("Main"));
         assert_eq!(document.role(a), Some("main"));
         assert_eq!(document.itemprop(a), Some("a b"));
+        assert_eq!(document.href(a), None);
         let b = element_of(&document, "b");
         assert_eq!(document.classes(b).count(), 0);
         assert_eq!(document.id(b), None);
         assert!(document.element(element_of(&document, "c")).has_href);
+        let link = parse("<a HREF='/a?b&amp;c'>x</a>");
+        assert_eq!(link.href(element_of(&link, "x")), Some("/a?b&c"));
         assert!(!document.element(element_of(&document, "d")).has_href);
     }
 
@@ -2267,10 +2228,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["p", "div", "body", "html"]);
         assert_eq!(document.element(p).depth, 3);
-        let depths: Vec<u16> = document
-            .ids()
-            .map(|id| document.element(id).depth)
-            .collect();
+        let depths: Vec<u16> = document.ids().map(|id| document.element(id).depth).collect();
         assert_eq!(depths, [0, 1, 2, 3]);
     }
 
@@ -2289,10 +2247,7 @@ mod tests {
             .iter()
             .map(|(name, content)| (name.as_str(), content.as_str()))
             .collect();
-        assert_eq!(
-            metadata,
-            [("og:title", "t"), ("description", "d"), ("author", "a")]
-        );
+        assert_eq!(metadata, [("og:title", "t"), ("description", "d"), ("author", "a")]);
         let empty = parse("<title> </title>a");
         assert_eq!((empty.title, empty.lang), (None, None));
     }
@@ -2315,30 +2270,18 @@ mod tests {
         assert_eq!(outline("<button>a<button>b"), r#"button("a") button("b")"#);
         assert_eq!(outline("<p>a<div>b"), r#"p("a") | div("b")"#);
         assert_eq!(outline("<p>a<span>b"), r#"p("a") p>span("b")"#);
-        assert_eq!(
-            outline("<p>a<button><div>b"),
-            r#"p("a") | p>button>div("b")"#
-        );
+        assert_eq!(outline("<p>a<button><div>b"), r#"p("a") | p>button>div("b")"#);
         assert_eq!(outline("a</p>b"), r#"("a") | ("b")"#);
     }
 
     #[test]
     fn items_end_the_item_before_but_not_one_around_their_list() {
-        assert_eq!(
-            outline("<li><address>a<li>b"),
-            r#"li>address("a") | li("b")"#
-        );
+        assert_eq!(outline("<li><address>a<li>b"), r#"li>address("a") | li("b")"#);
         assert_eq!(outline("<li><p>a<li>b"), r#"li>p("a") | li("b")"#);
         assert_eq!(outline("<ul><li>a<li>b"), r#"ul>li("a") | ul>li("b")"#);
-        assert_eq!(
-            outline("<ul><li>a<ul><li>b"),
-            r#"ul>li("a") | ul>li>ul>li("b")"#
-        );
+        assert_eq!(outline("<ul><li>a<ul><li>b"), r#"ul>li("a") | ul>li>ul>li("b")"#);
         assert_eq!(outline("<dl><dt>a<dd>b"), r#"dl>dt("a") | dl>dd("b")"#);
-        assert_eq!(
-            outline("<ul><li><div>a<li>b"),
-            r#"ul>li>div("a") | ul>li("b")"#
-        );
+        assert_eq!(outline("<ul><li><div>a<li>b"), r#"ul>li>div("a") | ul>li("b")"#);
         assert_eq!(
             outline("<ul><li><section>a<li>b"),
             r#"ul>li>section("a") | ul>li>section>li("b")"#
@@ -2354,18 +2297,12 @@ mod tests {
 
     #[test]
     fn options_end_options() {
-        assert_eq!(
-            outline("<select><option>a<hr>b"),
-            r#"select>option("a") | select("b")"#
-        );
+        assert_eq!(outline("<select><option>a<hr>b"), r#"select>option("a") | select("b")"#);
         assert_eq!(
             outline("<select><option>a<option>b<optgroup><option>c<optgroup><option>d</select>e"),
             r#"select>option("a") | select>option("b") | select>optgroup>option("c") | select>optgroup>option("d") | ("e")"#
         );
-        assert_eq!(
-            outline("<option>a<option>b"),
-            r#"option("a") | option("b")"#
-        );
+        assert_eq!(outline("<option>a<option>b"), r#"option("a") | option("b")"#);
         assert_eq!(outline("<select>a<input>b"), r#"select("a") ("b")"#);
         assert_eq!(outline("<select>a<select>b"), r#"select("a") ("b")"#);
     }
@@ -2410,10 +2347,7 @@ mod tests {
 
     #[test]
     fn a_table_directly_in_a_table_ends_it() {
-        assert_eq!(
-            outline("<table><tr><table><td>a"),
-            r#"table>tbody>tr>td("a")"#
-        );
+        assert_eq!(outline("<table><tr><table><td>a"), r#"table>tbody>tr>td("a")"#);
         assert_eq!(
             outline("<table><td><table><td>a"),
             r#"table>tbody>tr>td>table>tbody>tr>td("a")"#
@@ -2431,10 +2365,7 @@ mod tests {
     #[test]
     fn a_link_ends_the_link_around_it() {
         assert_eq!(outline("<a>a<a>b"), r#"a("a") a("b")"#);
-        assert_eq!(
-            outline("<a>a<table><td><a>b"),
-            r#"a("a") | a>table>tbody>tr>td>a("b")"#
-        );
+        assert_eq!(outline("<a>a<table><td><a>b"), r#"a("a") | a>table>tbody>tr>td>a("b")"#);
     }
 
     #[test]
@@ -2527,23 +2458,14 @@ mod tests {
             let words = visible(&format!("a{html}b")).replace(' ', "");
             assert_eq!(words, "axb", "{html}");
         }
-        assert_eq!(
-            visible("a<plaintext>&amp;</plaintext>"),
-            "a &amp;</plaintext>"
-        );
+        assert_eq!(visible("a<plaintext>&amp;</plaintext>"), "a &amp;</plaintext>");
         assert_eq!(visible("<html hidden><body style='display: none'>a"), "a");
     }
 
     #[test]
     fn a_hidden_block_is_no_boundary() {
-        assert_eq!(
-            outline("a<table hidden>b<td>x</table>c"),
-            r#"("a") ("b") ("c")"#
-        );
-        assert_eq!(
-            outline("<a hidden>x<div>x</a>b</div>c"),
-            r#"div("b") | ("c")"#
-        );
+        assert_eq!(outline("a<table hidden>b<td>x</table>c"), r#"("a") ("b") ("c")"#);
+        assert_eq!(outline("<a hidden>x<div>x</a>b</div>c"), r#"div("b") | ("c")"#);
         assert_eq!(outline("<p>a<a hidden>x<p>x</a>b"), r#"p("a") | p("b")"#);
         assert_eq!(outline("a<div hidden>x</div>b"), r#"("a") ("b")"#);
     }
@@ -2580,10 +2502,7 @@ mod tests {
 
     #[test]
     fn head_content_does_not_start_the_body_and_text_does() {
-        assert_eq!(
-            visible("<head> <title>x</title> <link> a<title>x</title>b"),
-            "ab"
-        );
+        assert_eq!(visible("<head> <title>x</title> <link> a<title>x</title>b"), "ab");
         assert_eq!(visible("<frameset><frame>x</frameset>"), "");
     }
 
@@ -2640,10 +2559,7 @@ mod tests {
     /// The known names for which something holds, in alphabetical order.
     fn names_where(holds: impl Fn(&str) -> bool) -> String {
         let names = Tag::ALL.iter().map(|&(_, name)| name);
-        names
-            .filter(|name| holds(name))
-            .collect::<Vec<_>>()
-            .join(" ")
+        names.filter(|name| holds(name)).collect::<Vec<_>>().join(" ")
     }
 
     // The lists below are those of the HTML standard (sections named), written down apart from the table of names.
@@ -2736,14 +2652,8 @@ mod tests {
             "address applet article aside blockquote button center dd details dialog dir div dl dt fieldset figcaption figure \
              footer header hgroup listing main marquee menu nav object ol pre search section select summary ul"
         );
-        assert_eq!(
-            names_with(IMPLIED_END),
-            "dd dt li optgroup option p rb rp rt rtc"
-        );
-        assert_eq!(
-            names_with(MARKER),
-            "applet caption marquee object td template th"
-        );
+        assert_eq!(names_with(IMPLIED_END), "dd dt li optgroup option p rb rp rt rtc");
+        assert_eq!(names_with(MARKER), "applet caption marquee object td template th");
     }
 
     #[test]
@@ -2862,21 +2772,12 @@ mod tests {
             let (mut text_end, mut source_end) = (0, 0);
             let mut was_boundary = false;
             for piece in &document.pieces {
-                if let Piece::Text {
-                    text,
-                    source,
-                    element,
-                } = piece
-                {
+                if let Piece::Text { text, source, element } = piece {
                     assert_eq!(text.start, text_end, "{html:?}");
                     assert!(text.start < text.end, "{html:?}");
+                    assert!(source_end <= source.start && source.start < source.end, "{html:?}");
                     assert!(
-                        source_end <= source.start && source.start < source.end,
-                        "{html:?}"
-                    );
-                    assert!(
-                        html.get(source.start as usize..source.end as usize)
-                            .is_some(),
+                        html.get(source.start as usize..source.end as usize).is_some(),
                         "{html:?}"
                     );
                     assert!(element.index() < document.elements.len());

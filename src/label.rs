@@ -137,6 +137,9 @@ mod tests {
         let set = LabelSet::new(["body", "promo"]).unwrap();
         assert_eq!(set.parse("promo").unwrap(), Label(1));
         let message = set.parse("advert").unwrap_err().to_string();
-        assert!(message.contains("advert") && message.contains("body, promo"), "{message}");
+        assert!(
+            message.contains("advert") && message.contains("body, promo"),
+            "{message}"
+        );
     }
 }

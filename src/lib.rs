@@ -1,5 +1,66 @@
-//! Labels every text block of a web page.
+//! Labels every text block of a web page, plain text or HTML: `body` (the article), `caption`, `promo` (teasers, "You May Also
+//! Like" lists, newsletter pitches) or `other` (menus, bylines, legal), with a probability for each.
+//!
+//! ```
+//! use unbait::classifier::Classifier;
+//! use unbait::page::{Page, PageOptions};
+//! use unbait::segment::Split;
+//!
+//! let classifier = Classifier::shipped()?;
+//! let text = "The council voted on Tuesday to close the harbour bridge for eleven weeks while its bearings are replaced.\n\n\
+//!             You May Also Like\n\nTen celebrities who never came back from their holidays, and number four will shock you";
+//! let page = Page::from_bytes("page.txt", text.as_bytes(), &PageOptions::default())?;
+//! let labelled = classifier.classify(&page, Split::Auto)?;
+//! let labels: Vec<&str> = labelled.blocks().map(|(_, label)| classifier.labels().name(label)).collect();
+//! assert_eq!(labels, ["body", "promo", "promo"]);
+//! # Ok::<(), unbait::error::Error>(())
+//! ```
+//!
+//! # What flows through
+//!
+//! One page, four hops; [`classifier::Classifier::classify`] is the only function that names them all:
+//!
+//! [`page::Page::from_bytes`] (bytes to text, HTML or plain) → [`segment::segment`] (text blocks in reading order) →
+//! [`vectorizer::Vectorizer::transform`] (sparse vectors) → [`ngram_model::NgramModel`] (each block by itself) and
+//! [`page_model::PageModel`] (each block in the light of its page) → labelled blocks.
+//!
+//! One training set: [`dataset::Dataset::read`] → [`view::view_page`] (as HTML, as plain text, as an extractor leaves it) →
+//! split by site → vocabulary and n-gram model of the training sites → its out-of-fold scores → page model → model file.
+//! [`train::train`] is that plan.
+//!
+//! # Rooms
+//!
+//! A module uses those above it only; `tests/layers.rs` holds it to that.
+//!
+//! | layer | module | what it is |
+//! | --- | --- | --- |
+//! | words | [`label`], [`error`] | label names in order; everything that can go wrong, where, and what to do |
+//! | page | [`page`], [`html`], [`segment`] | bytes to text; markup to text runs with their elements; a page to its blocks |
+//! | features | [`vocabulary`], [`analyzer`] | terms to columns; text to tokens and stems |
+//! | | [`shape`], [`context`], [`structure`] | a block without its words; what stands around it; its elements |
+//! | | [`vectorizer`] | the recipe that training and scoring share |
+//! | model | [`ngram_model`], [`page_model`] | scores of one block; final probabilities of a page's blocks |
+//! | | [`classifier`], [`balance`] | recipe, weights and the model file; probabilities to labels |
+//! | learning | [`evaluate`], [`dataset`], [`view`], [`train`] | figures; labelled pages; their views; labelled pages to a classifier |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
-pub mod label; pub mod error; pub mod page; pub mod html; pub mod segment; pub mod vocabulary; pub mod analyzer; pub mod shape; pub mod context; pub mod structure; pub mod vectorizer; pub mod ngram_model; pub mod page_model;
-pub mod classifier; pub mod dataset; pub mod view; pub mod evaluate; pub mod train;
+
+pub mod analyzer;
+pub mod balance;
+pub mod classifier;
+pub mod context;
+pub mod dataset;
+pub mod error;
+pub mod evaluate;
+pub mod html;
+pub mod label;
+pub mod ngram_model;
+pub mod page;
+pub mod page_model;
+pub mod segment;
+pub mod shape;
+pub mod structure;
+pub mod train;
+pub mod vectorizer;
+pub mod view;
+pub mod vocabulary;

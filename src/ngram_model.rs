@@ -22,8 +22,15 @@ impl NgramModel {
     /// When the weights are no multiple of the labels.
     pub fn new(weights: Vec<f32>, intercept: Vec<f64>) -> Self {
         let labels = intercept.len();
-        assert!(labels > 0 && weights.len().is_multiple_of(labels), "weights have shape (columns, labels)");
-        Self { labels, weights, intercept }
+        assert!(
+            labels > 0 && weights.len().is_multiple_of(labels),
+            "weights have shape (columns, labels)"
+        );
+        Self {
+            labels,
+            weights,
+            intercept,
+        }
     }
 
     /// Number of columns.
@@ -77,7 +84,10 @@ impl NgramModel {
             .zip(values)
             .map(|(column, value)| {
                 let weights = &self.weights[*column as usize * self.labels..];
-                (*column, f64::from(*value) * (f64::from(weights[label]) - f64::from(weights[against])))
+                (
+                    *column,
+                    f64::from(*value) * (f64::from(weights[label]) - f64::from(weights[against])),
+                )
             })
             .collect()
     }
@@ -122,7 +132,11 @@ mod tests {
     fn contributions_and_intercepts_add_up_to_the_log_odds() {
         let (model, rows) = (model(), rows());
         let found = model.log_probabilities(&rows);
-        let sum: f64 = model.contributions(rows.row(0), 0, 1).iter().map(|(_, contribution)| contribution).sum();
+        let sum: f64 = model
+            .contributions(rows.row(0), 0, 1)
+            .iter()
+            .map(|(_, contribution)| contribution)
+            .sum();
         assert!((sum + 0.1 - (found[[0, 0]] - found[[0, 1]])).abs() < 1e-12);
     }
 

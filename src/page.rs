@@ -172,7 +172,12 @@ fn refuse_binary(id: &str, bytes: &[u8]) -> Result<()> {
         (b"\x7fELF", "a program"),
         (b"\xd0\xcf\x11\xe0", "an old office document"),
     ];
-    let refuse = |found: String| Err(Error::NotText { id: id.to_owned(), found });
+    let refuse = |found: String| {
+        Err(Error::NotText {
+            id: id.to_owned(),
+            found,
+        })
+    };
     if let Some((_, name)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return refuse((*name).to_owned());
     }
@@ -193,7 +198,11 @@ fn meta_charset(bytes: &[u8]) -> Option<&'static Encoding> {
             let value = &head[from + found + key.len()..];
             if let Some(encoding) = charset_value(value) {
                 // a meta element that could be read cannot be in UTF-16 (Encoding Standard, prescan, step 15)
-                return Some(if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding });
+                return Some(if encoding == UTF_16LE || encoding == UTF_16BE {
+                    UTF_8
+                } else {
+                    encoding
+                });
             }
             from += found + key.len();
         }
@@ -203,7 +212,10 @@ fn meta_charset(bytes: &[u8]) -> Option<&'static Encoding> {
 
 fn charset_value(after_key: &[u8]) -> Option<&'static Encoding> {
     let rest = after_key.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
-    let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest);
+    let rest = rest
+        .strip_prefix(b"\"")
+        .or_else(|| rest.strip_prefix(b"'"))
+        .unwrap_or(rest);
     let end = rest
         .iter()
         .position(|byte| matches!(byte, b'"' | b'\'' | b';' | b'>' | b'/' | b'?') || byte.is_ascii_whitespace())
@@ -229,12 +241,21 @@ fn kind_by_content(text: &str) -> PageKind {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let head = text[..end].trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+    let head = text[..end]
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .to_ascii_lowercase();
     const OPENINGS: [&str; 6] = ["<!doctype html", "<html", "<head", "<body", "<!--", "<?xml"];
-    const MARKUP: [&str; 9] = ["</p>", "</div>", "</a>", "</h1>", "</h2>", "</li>", "</td>", "<br", "</span>"];
+    const MARKUP: [&str; 9] = [
+        "</p>", "</div>", "</a>", "</h1>", "</h2>", "</li>", "</td>", "<br", "</span>",
+    ];
     let opens = OPENINGS.iter().any(|opening| head.starts_with(opening));
     let marked = head.starts_with('<') && MARKUP.iter().any(|tag| head.contains(tag));
-    if opens || marked { PageKind::Html } else { PageKind::Text }
+    if opens || marked {
+        PageKind::Html
+    } else {
+        PageKind::Text
+    }
 }
 
 #[cfg(test)]
@@ -266,14 +287,20 @@ mod tests {
 
     #[test]
     fn a_given_encoding_wins() {
-        let options = PageOptions { encoding: Some(encoding_by_name("koi8-r").unwrap()), kind: None };
+        let options = PageOptions {
+            encoding: Some(encoding_by_name("koi8-r").unwrap()),
+            kind: None,
+        };
         let page = Page::from_bytes("-", b"\xd0\xd2\xc9\xd7\xc5\xd4", &options).unwrap();
         assert_eq!(page.text, "привет");
     }
 
     #[test]
     fn utf16_is_read_with_and_without_a_mark() {
-        let with: Vec<u8> = [0xff, 0xfe].into_iter().chain("Hallo du".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let with: Vec<u8> = [0xff, 0xfe]
+            .into_iter()
+            .chain("Hallo du".encode_utf16().flat_map(u16::to_le_bytes))
+            .collect();
         let without: Vec<u8> = "Hallo du".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(read(&with).text, "Hallo du");
         assert_eq!(read(&without).text, "Hallo du");
@@ -281,7 +308,11 @@ mod tests {
 
     #[test]
     fn binary_data_is_refused() {
-        for bytes in [&b"%PDF-1.7 something"[..], b"\x89PNG\r\n\x1a\n", &[1, 0, 0, 0, 7, 0, 0, 0, 0, 3]] {
+        for bytes in [
+            &b"%PDF-1.7 something"[..],
+            b"\x89PNG\r\n\x1a\n",
+            &[1, 0, 0, 0, 7, 0, 0, 0, 0, 3],
+        ] {
             let error = Page::from_bytes("x", bytes, &PageOptions::default()).unwrap_err();
             assert!(matches!(error, Error::NotText { .. }));
         }
@@ -296,11 +327,26 @@ mod tests {
 
     #[test]
     fn the_kind_is_told_by_extension_then_by_content() {
-        assert_eq!(Page::from_text("a.txt", "<p>x</p>".into(), None).unwrap().kind, PageKind::Text);
+        assert_eq!(
+            Page::from_text("a.txt", "<p>x</p>".into(), None).unwrap().kind,
+            PageKind::Text
+        );
         assert_eq!(Page::from_text("a.HTM", "x".into(), None).unwrap().kind, PageKind::Html);
-        assert_eq!(Page::from_text("a", " <!DOCTYPE html>x".into(), None).unwrap().kind, PageKind::Html);
-        assert_eq!(Page::from_text("a", "<div>x</div>".into(), None).unwrap().kind, PageKind::Html);
-        assert_eq!(Page::from_text("a", "5 < 6 and 7 > 6".into(), None).unwrap().kind, PageKind::Text);
-        assert_eq!(Page::from_text("a", "x".into(), Some(PageKind::Html)).unwrap().kind, PageKind::Html);
+        assert_eq!(
+            Page::from_text("a", " <!DOCTYPE html>x".into(), None).unwrap().kind,
+            PageKind::Html
+        );
+        assert_eq!(
+            Page::from_text("a", "<div>x</div>".into(), None).unwrap().kind,
+            PageKind::Html
+        );
+        assert_eq!(
+            Page::from_text("a", "5 < 6 and 7 > 6".into(), None).unwrap().kind,
+            PageKind::Text
+        );
+        assert_eq!(
+            Page::from_text("a", "x".into(), Some(PageKind::Html)).unwrap().kind,
+            PageKind::Html
+        );
     }
 }

@@ -77,7 +77,7 @@ pub fn feature_names(labels: &[String]) -> Vec<String> {
 }
 
 /// The ways in which the labels' scores are seen; each gives one feature a label.
-const VIEWS: [&str; 29] = [
+const VIEWS: [&str; 32] = [
     "own_log-probability_of",
     "own_probability_of",
     "1_before:",
@@ -107,6 +107,9 @@ const VIEWS: [&str; 29] = [
     "heading_above:",
     "twin:",
     "own_times_same_path:",
+    "own_times_mean_of_25_blocks_by_words:",
+    "own_times_whole_page_by_words:",
+    "own_times_long_running_mean_before:",
 ];
 
 const POSITIONS: [&str; 8] = [
@@ -126,11 +129,16 @@ pub fn page_features(ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Array2
     let (blocks, labels) = ngram.dim();
     let logs = ngram.mapv(|log| (log / LOWEST_LOG).max(-1.0));
     let p = ngram.mapv(f64::exp);
-    let words: Vec<f64> = facts.iter().map(|fact| f64::from(fact.words.clamp(1.0, MOST_WORDS))).collect();
+    let words: Vec<f64> = facts
+        .iter()
+        .map(|fact| f64::from(fact.words.clamp(1.0, MOST_WORDS)))
+        .collect();
     let mut features = Array2::zeros((blocks, VIEWS.len() * labels + POSITIONS.len()));
     let mut view = 0;
     let mut put = |values: &Array2<f64>| {
-        features.slice_axis_mut(Axis(1), Slice::from(view * labels..(view + 1) * labels)).assign(values);
+        features
+            .slice_axis_mut(Axis(1), Slice::from(view * labels..(view + 1) * labels))
+            .assign(values);
         view += 1;
     };
     put(&logs);
@@ -142,23 +150,29 @@ pub fn page_features(ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Array2
         put(&shifted(&p, -(distance as isize)));
     }
     let ones = vec![1.0; blocks];
+    let mut surroundings = Array2::zeros((0, 0));
     for weights in [&ones, &words] {
         let sums = prefix_sums(&p, weights);
         for half in WINDOWS {
-            put(&window_means(&sums, weights, half));
+            surroundings = window_means(&sums, weights, half);
+            put(&surroundings);
         }
     }
+    let mut so_far = Array2::zeros((0, 0));
     for decay in DECAYS {
-        put(&running_means(&p, decay, false));
+        so_far = running_means(&p, decay, false);
+        put(&so_far);
         put(&running_means(&p, decay, true));
     }
     let by_words = prefix_sums(&p, &words);
     let by_blocks = prefix_sums(&p, &ones);
-    for (sums, weights) in [(&by_words, &words), (&by_blocks, &ones)] {
-        let total: f64 = weights.iter().sum();
-        let mean = &sums.row(blocks) / total.max(1.0);
-        put(&mean.broadcast((blocks, labels)).map(|mean| mean.to_owned()).unwrap_or_default());
-    }
+    let whole = |sums: &Array2<f64>, weights: &[f64]| {
+        let mean = &sums.row(blocks) / weights.iter().sum::<f64>().max(1.0);
+        Array2::from_shape_fn((blocks, labels), |(_, label)| mean[label])
+    };
+    let whole_by_words = whole(&by_words, &words);
+    put(&whole_by_words);
+    put(&whole(&by_blocks, &ones));
     for sums in [&by_words, &by_blocks] {
         let mut before = sums.slice_axis(Axis(0), Slice::from(..blocks)).to_owned();
         for (mut column, total) in before.columns_mut().into_iter().zip(sums.row(blocks)) {
@@ -178,6 +192,9 @@ pub fn page_features(ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Array2
     put(&gathered(&p, facts.iter().map(|fact| fact.heading)));
     put(&gathered(&p, facts.iter().map(|fact| fact.twin)));
     put(&(&p * &path_means));
+    put(&(&p * &surroundings));
+    put(&(&p * &whole_by_words));
+    put(&(&p * &so_far));
     let alone = group_sizes(&paths);
     let start = VIEWS.len() * labels;
     for (at, fact) in facts.iter().enumerate() {
@@ -298,12 +315,21 @@ mod tests {
     use super::*;
 
     fn fact(words: f32, group: u32, heading: Option<u32>) -> BlockFacts {
-        BlockFacts { words, path_group: group, parent_group: group, heading, twin: None }
+        BlockFacts {
+            words,
+            path_group: group,
+            parent_group: group,
+            heading,
+            twin: None,
+        }
     }
 
     fn page() -> (Array2<f64>, Vec<BlockFacts>) {
         let p = ndarray::arr2(&[[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]);
-        (p.mapv(f64::ln), vec![fact(30.0, 0, None), fact(2.0, 1, None), fact(10.0, 1, Some(1))])
+        (
+            p.mapv(f64::ln),
+            vec![fact(30.0, 0, None), fact(2.0, 1, None), fact(10.0, 1, Some(1))],
+        )
     }
 
     fn feature(name: &str) -> Array1<f64> {
@@ -353,7 +379,10 @@ mod tests {
     #[test]
     fn shares_before_grow_from_zero() {
         let total = 1.5;
-        assert_close(&feature("share of blocks before: body"), [0.0, 0.9 / total, 1.1 / total]);
+        assert_close(
+            &feature("share of blocks before: body"),
+            [0.0, 0.9 / total, 1.1 / total],
+        );
         assert_close(&feature("surest before: body"), [0.0, 0.9, 0.9]);
         assert_close(&feature("surest after: promo"), [0.8, 0.6, 0.0]);
     }

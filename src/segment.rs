@@ -51,6 +51,8 @@ pub struct Markup {
     pub link_density: f32,
     /// Number of links that the block's text stands in.
     pub links: u32,
+    /// The first of them.
+    pub first_link: Option<ElementId>,
     /// Whether a neighbouring block stands in the same element path with other text, as the items of a list do.
     pub repeats: bool,
     /// Alt text of a picture between the previous block and this one, collapsed; `Some("")` for a picture without one.
@@ -65,9 +67,17 @@ pub fn segment(page: &Page, split: Split) -> Segmented {
         PageKind::Html => {
             let document = html::parse(&page.text);
             let blocks = html_blocks(&document);
-            Segmented { kind: page.kind, blocks, document: Some(document) }
+            Segmented {
+                kind: page.kind,
+                blocks,
+                document: Some(document),
+            }
         }
-        PageKind::Text => Segmented { kind: page.kind, blocks: text_blocks(&page.text, split), document: None },
+        PageKind::Text => Segmented {
+            kind: page.kind,
+            blocks: text_blocks(&page.text, split),
+            document: None,
+        },
     }
 }
 
@@ -106,6 +116,7 @@ struct Open {
     link_chars: usize,
     chars: usize,
     links: u32,
+    first_link: Option<ElementId>,
     last_link: Option<ElementId>,
     breaks: u32,
 }
@@ -149,6 +160,7 @@ fn html_blocks(document: &Document) -> Vec<Block> {
                     open.link_chars += chars;
                     if open.last_link != Some(link) {
                         open.links += 1;
+                        open.first_link = open.first_link.or(Some(link));
                         open.last_link = Some(link);
                     }
                 }
@@ -190,6 +202,7 @@ fn flush(open: &mut Open, facts: &ElementFacts, blocks: &mut Vec<Block>, picture
             container: facts.container[element.index()],
             link_density: block.link_chars as f32 / block.chars.max(1) as f32,
             links: block.links,
+            first_link: block.first_link,
             repeats: false,
             picture_before: before,
             picture_after: None,
@@ -211,7 +224,11 @@ impl ElementFacts {
         let mut container: Vec<ElementId> = Vec::with_capacity(document.elements.len());
         for (id, element) in document.ids().zip(&document.elements) {
             let is_link = element.has_href && element.name == ElementName::A;
-            link.push(if is_link { Some(id) } else { element.parent.and_then(|parent| link[parent.index()]) });
+            link.push(if is_link {
+                Some(id)
+            } else {
+                element.parent.and_then(|parent| link[parent.index()])
+            });
             container.push(match element.parent {
                 Some(parent) if !element.name.is_block_level() => container[parent.index()],
                 Some(_) | None => id,
@@ -252,7 +269,12 @@ fn mix(signature: u64, word: &str) -> u64 {
 fn mark_repeats(document: &Document, blocks: &mut [Block]) {
     let signatures: Vec<Option<u64>> = blocks
         .iter()
-        .map(|block| block.markup.as_ref().map(|markup| path_signature(document, markup.container)))
+        .map(|block| {
+            block
+                .markup
+                .as_ref()
+                .map(|markup| path_signature(document, markup.container))
+        })
         .collect();
     for index in 0..blocks.len() {
         let near = index.saturating_sub(2)..(index + 3).min(blocks.len());
@@ -305,7 +327,11 @@ fn text_blocks(text: &str, split: Split) -> Vec<Block> {
     }
     blocks
         .into_iter()
-        .map(|span| Block { text: collapsed(&text[span.clone()]), span, markup: None })
+        .map(|span| Block {
+            text: collapsed(&text[span.clone()]),
+            span,
+            markup: None,
+        })
         .collect()
 }
 
@@ -325,7 +351,11 @@ fn lines(text: &str) -> Vec<Line> {
             after_blank = true;
         } else {
             let from = start + (raw.len() - raw.trim_start_matches(is_space).len());
-            lines.push(Line { range: from..from + trimmed.len(), chars: trimmed.chars().count(), after_blank });
+            lines.push(Line {
+                range: from..from + trimmed.len(),
+                chars: trimmed.chars().count(),
+                after_blank,
+            });
             after_blank = false;
         }
         start += length;
@@ -403,11 +433,19 @@ mod tests {
     }
 
     fn text(split: Split, text: &str) -> Vec<String> {
-        segment(&page(PageKind::Text, text), split).blocks.into_iter().map(|block| block.text).collect()
+        segment(&page(PageKind::Text, text), split)
+            .blocks
+            .into_iter()
+            .map(|block| block.text)
+            .collect()
     }
 
     fn html(source: &str) -> Vec<String> {
-        segment(&page(PageKind::Html, source), Split::Auto).blocks.into_iter().map(|block| block.text).collect()
+        segment(&page(PageKind::Html, source), Split::Auto)
+            .blocks
+            .into_iter()
+            .map(|block| block.text)
+            .collect()
     }
 
     #[test]
@@ -436,38 +474,66 @@ mod tests {
     #[test]
     fn auto_joins_a_sentence_that_was_broken_around_a_link() {
         let broken = "The council voted on the new budget, which was published by\nthe mayor\n, on Tuesday.\nNext one, here it comes, with much more text behind it so that no width is common to all the lines of this page.";
-        assert_eq!(text(Split::Auto, broken)[0], "The council voted on the new budget, which was published by the mayor , on Tuesday.");
+        assert_eq!(
+            text(Split::Auto, broken)[0],
+            "The council voted on the new budget, which was published by the mayor , on Tuesday."
+        );
     }
 
     #[test]
     fn a_lower_case_menu_is_not_joined() {
-        assert_eq!(text(Split::Auto, "home\nnews\nabout us\ncontact"), ["home", "news", "about us", "contact"]);
+        assert_eq!(
+            text(Split::Auto, "home\nnews\nabout us\ncontact"),
+            ["home", "news", "about us", "contact"]
+        );
     }
 
     #[test]
     fn marks_and_odd_spaces_are_trimmed_but_spans_stay_exact() {
         let source = "\u{feff}\u{a0}One\u{a0}two \r\n\r\n\tthree\t";
         let segmented = segment(&page(PageKind::Text, source), Split::Auto);
-        let blocks: Vec<_> = segmented.blocks.iter().map(|block| (block.text.as_str(), &source[block.span.clone()])).collect();
+        let blocks: Vec<_> = segmented
+            .blocks
+            .iter()
+            .map(|block| (block.text.as_str(), &source[block.span.clone()]))
+            .collect();
         assert_eq!(blocks, [("One two", "One\u{a0}two"), ("three", "three")]);
     }
 
     #[test]
     fn block_elements_and_double_breaks_separate_html_blocks() {
-        assert_eq!(html("<p>a <b>b</b> c<p>d<br>e<br><br>f<div>g</div>h"), ["a b c", "d e", "f", "g", "h"]);
+        assert_eq!(
+            html("<p>a <b>b</b> c<p>d<br>e<br><br>f<div>g</div>h"),
+            ["a b c", "d e", "f", "g", "h"]
+        );
     }
 
     #[test]
     fn a_link_only_block_has_link_density_one() {
-        let segmented = segment(&page(PageKind::Html, "<p><a href=x>all of it</a></p><p>none of it</p>"), Split::Auto);
-        let densities: Vec<f32> = segmented.blocks.iter().filter_map(|block| block.markup.as_ref()).map(|m| m.link_density).collect();
+        let segmented = segment(
+            &page(PageKind::Html, "<p><a href=x>all of it</a></p><p>none of it</p>"),
+            Split::Auto,
+        );
+        let densities: Vec<f32> = segmented
+            .blocks
+            .iter()
+            .filter_map(|block| block.markup.as_ref())
+            .map(|m| m.link_density)
+            .collect();
         assert_eq!(densities, [1.0, 0.0]);
     }
 
     #[test]
     fn a_picture_is_known_to_both_its_neighbours() {
-        let segmented = segment(&page(PageKind::Html, "<p>a</p><img alt='A  dog'><p>b</p><p>c</p>"), Split::Auto);
-        let markup: Vec<&Markup> = segmented.blocks.iter().filter_map(|block| block.markup.as_ref()).collect();
+        let segmented = segment(
+            &page(PageKind::Html, "<p>a</p><img alt='A  dog'><p>b</p><p>c</p>"),
+            Split::Auto,
+        );
+        let markup: Vec<&Markup> = segmented
+            .blocks
+            .iter()
+            .filter_map(|block| block.markup.as_ref())
+            .collect();
         assert_eq!(markup[0].picture_after.as_deref(), Some("A dog"));
         assert_eq!(markup[1].picture_before.as_deref(), Some("A dog"));
         assert_eq!(markup[2].picture_before, None);
@@ -476,7 +542,12 @@ mod tests {
     #[test]
     fn items_of_a_list_repeat_each_other() {
         let segmented = segment(&page(PageKind::Html, "<h1>x</h1><ul><li>a<li>b</ul>"), Split::Auto);
-        let repeats: Vec<bool> = segmented.blocks.iter().filter_map(|block| block.markup.as_ref()).map(|m| m.repeats).collect();
+        let repeats: Vec<bool> = segmented
+            .blocks
+            .iter()
+            .filter_map(|block| block.markup.as_ref())
+            .map(|m| m.repeats)
+            .collect();
         assert_eq!(repeats, [false, true, true]);
     }
 

@@ -107,7 +107,13 @@ impl Shape {
                 TokenKind::Symbol => 0.0,
             })
             .sum();
-        let share = |part: usize| if counts.words == 0 { None } else { Some(part as f32 / counts.words as f32) };
+        let share = |part: usize| {
+            if counts.words == 0 {
+                None
+            } else {
+                Some(part as f32 / counts.words as f32)
+            }
+        };
         let all_capitals = counts.lower == 0;
         Self {
             words,
@@ -133,7 +139,13 @@ impl Shape {
     pub fn ends_sentence(&self) -> bool {
         match self.ending {
             Ending::Stop | Ending::Question | Ending::Exclamation | Ending::ClosedSentence => true,
-            Ending::Letter | Ending::Ellipsis | Ending::Colon | Ending::Closing | Ending::Digit | Ending::Arrow | Ending::Mark => false,
+            Ending::Letter
+            | Ending::Ellipsis
+            | Ending::Colon
+            | Ending::Closing
+            | Ending::Digit
+            | Ending::Arrow
+            | Ending::Mark => false,
         }
     }
 
@@ -144,7 +156,10 @@ impl Shape {
 
     /// The length as one of 12 steps, each about half again as long as the one before.
     pub fn length_step(&self) -> usize {
-        step(self.words, &[1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 18.5, 27.5, 40.5, 60.5, 100.5])
+        step(
+            self.words,
+            &[1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 18.5, 27.5, 40.5, 60.5, 100.5],
+        )
     }
 
     /// The length as one of 5 steps.
@@ -159,7 +174,14 @@ impl Shape {
         let opening = self.opening as usize;
         let capitalized = self.capitalized.map_or(6, |share| share_step(share));
         add1(sink, &LENGTH, length);
-        add1(sink, &CHARS, step(self.chars as f32, &[2.5, 5.5, 10.5, 20.5, 35.5, 55.5, 80.5, 120.5, 180.5, 300.5, 600.5]));
+        add1(
+            sink,
+            &CHARS,
+            step(
+                self.chars as f32,
+                &[2.5, 5.5, 10.5, 20.5, 35.5, 55.5, 80.5, 120.5, 180.5, 300.5, 600.5],
+            ),
+        );
         add1(sink, &ENDING, ending);
         add1(sink, &OPENING, opening);
         add1(sink, &CAPITALIZED, capitalized);
@@ -169,9 +191,19 @@ impl Shape {
         add1(sink, &QUOTES, self.quotes.min(3));
         add1(sink, &COMMAS, step(self.commas as f32, &[0.5, 1.5, 2.5, 4.5, 8.5]));
         add1(sink, &SEPARATORS, self.separators.min(4));
-        add1(sink, &SHORT_WORDS, self.short_words.map_or(6, |share| step(share, &[0.001, 0.1, 0.2, 0.35, 0.5])));
+        add1(
+            sink,
+            &SHORT_WORDS,
+            self.short_words
+                .map_or(6, |share| step(share, &[0.001, 0.1, 0.2, 0.35, 0.5])),
+        );
         if self.opening_capitals > 0 {
-            add2(sink, &OPENING_CAPITALS, self.opening_capitals.min(4), self.coarse_step());
+            add2(
+                sink,
+                &OPENING_CAPITALS,
+                self.opening_capitals.min(4),
+                self.coarse_step(),
+            );
         }
         let flags = usize::from(self.year) + 2 * usize::from(self.clock) + 4 * usize::from(self.address);
         if flags > 0 {
@@ -208,7 +240,9 @@ pub fn add1<S: Sink>(sink: &mut S, family: &'static Family, a: usize) {
 
 /// Hands over a feature with two numbers.
 pub fn add2<S: Sink>(sink: &mut S, family: &'static Family, a: usize, b: usize) {
-    sink.add(family, family.hash2(number(a), number(b)), || format!("{} {}", number_spelling(a), number_spelling(b)));
+    sink.add(family, family.hash2(number(a), number(b)), || {
+        format!("{} {}", number_spelling(a), number_spelling(b))
+    });
 }
 
 /// Hands over a feature with three numbers.
@@ -259,13 +293,21 @@ impl Counts {
                 if c.is_ascii_digit() {
                     digits += 1;
                 } else if c.is_alphabetic() {
-                    let is_upper = if c.is_ascii() { c.is_ascii_uppercase() } else { c.is_uppercase() };
+                    let is_upper = if c.is_ascii() {
+                        c.is_ascii_uppercase()
+                    } else {
+                        c.is_uppercase()
+                    };
                     if letters == 0 {
                         first_letter_upper = is_upper;
                     }
                     letters += 1;
                     upper += usize::from(is_upper);
-                    lower += usize::from(if c.is_ascii() { c.is_ascii_lowercase() } else { c.is_lowercase() });
+                    lower += usize::from(if c.is_ascii() {
+                        c.is_ascii_lowercase()
+                    } else {
+                        c.is_lowercase()
+                    });
                 } else {
                     self.mark(c);
                 }
@@ -280,7 +322,11 @@ impl Counts {
                 self.short_words += usize::from(letters <= 3 && upper == 0);
             }
             if digits > 0 {
-                self.year |= digits == 4 && word.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().is_ok_and(|n| (1900..2100).contains(&n));
+                self.year |= digits == 4
+                    && word
+                        .trim_matches(|c: char| !c.is_ascii_digit())
+                        .parse::<u32>()
+                        .is_ok_and(|n| (1900..2100).contains(&n));
                 self.clock |= digits >= 2 && is_clock(word);
             }
             if still_capitals {
@@ -427,7 +473,12 @@ mod tests {
     #[test]
     fn years_clocks_and_addresses_are_seen() {
         assert!(shape("In 2019, it rained").year && !shape("In 3019 it rained").year);
-        assert!(shape("at 10:30").clock && shape("24.12.2025").clock && !shape("1.5 million").clock && !shape("10.30").clock);
+        assert!(
+            shape("at 10:30").clock
+                && shape("24.12.2025").clock
+                && !shape("1.5 million").clock
+                && !shape("10.30").clock
+        );
         assert!(shape("write to me@mail.example").address);
     }
 

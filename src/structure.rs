@@ -35,12 +35,17 @@ pub struct Structure<'p> {
     /// Content words of the alt texts before and after each block.
     pictures: Vec<[Option<Vec<u64>>; 2]>,
     content: Vec<Vec<u64>>,
+    terms: &'p PageTerms,
+    /// The host that most links with a host name: the page's own, as far as the page tells.
+    own_host: Option<String>,
 }
 
 /// What an element holds.
 #[derive(Clone, Copy, Default)]
 struct Holdings {
     blocks: u32,
+    /// The first block inside, if there is one.
+    first: Option<u32>,
     words: f32,
     link_words: f32,
     paragraph_words: f32,
@@ -63,7 +68,12 @@ const CONTAINER_LEVELS: usize = 5;
 
 impl<'p> Structure<'p> {
     /// The tables for a page; `None` for plain text.
-    pub fn new(document: Option<&'p Document>, blocks: &'p [Block], terms: &PageTerms, shapes: &'p [Shape]) -> Option<Self> {
+    pub fn new(
+        document: Option<&'p Document>,
+        blocks: &'p [Block],
+        terms: &'p PageTerms,
+        shapes: &'p [Shape],
+    ) -> Option<Self> {
         let document = document?;
         let mut structure = Self {
             document,
@@ -80,7 +90,11 @@ impl<'p> Structure<'p> {
             description: topic(metadata(document, &["og:description", "description"])),
             first_h1: None,
             pictures: Vec::with_capacity(blocks.len()),
-            content: (0..blocks.len()).map(|block| content_words(terms.tokens(block))).collect(),
+            content: (0..blocks.len())
+                .map(|block| content_words(terms.tokens(block)))
+                .collect(),
+            terms,
+            own_host: own_host(document),
         };
         structure.read_class_words();
         structure.read_blocks();
@@ -109,6 +123,7 @@ impl<'p> Structure<'p> {
             let Some(markup) = &block.markup else { continue };
             let holds = &mut self.holds[markup.element.index()];
             holds.blocks += 1;
+            holds.first = holds.first.or(Some(at as u32));
             holds.words += shape.words;
             holds.link_words += shape.words * markup.link_density;
             if shape.is_paragraph() {
@@ -121,7 +136,8 @@ impl<'p> Structure<'p> {
             path.0 += 1;
             path.1 += shape.words;
             let alt = |text: &Option<String>| text.as_deref().map(topic);
-            self.pictures.push([alt(&markup.picture_before), alt(&markup.picture_after)]);
+            self.pictures
+                .push([alt(&markup.picture_before), alt(&markup.picture_after)]);
             let in_h1 = |id: ElementId| self.document.element(id).name == ElementName::H1;
             if self.first_h1.is_none() && self.document.ancestors(markup.element).any(in_h1) {
                 self.first_h1 = Some(at);
@@ -133,6 +149,10 @@ impl<'p> Structure<'p> {
                 let held = self.holds[id.index()];
                 let holds = &mut self.holds[parent.index()];
                 holds.blocks += held.blocks;
+                holds.first = match (holds.first, held.first) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
                 holds.words += held.words;
                 holds.link_words += held.link_words;
                 holds.paragraph_words += held.paragraph_words;
@@ -142,9 +162,13 @@ impl<'p> Structure<'p> {
 
     /// Hands over the features of elements, classes and containers of one block.
     pub fn features<S: Sink>(&self, block: usize, sink: &mut S) {
-        let Some(markup) = &self.blocks[block].markup else { return };
+        let Some(markup) = &self.blocks[block].markup else {
+            return;
+        };
         self.elements(block, markup, sink);
         self.pictures(block, sink);
+        self.address(block, markup, sink);
+        self.section_headings(block, markup, sink);
         self.page_title(block, sink);
         self.class_words(markup, sink);
         self.containers(block, markup, sink);
@@ -166,38 +190,58 @@ impl<'p> Structure<'p> {
                 flags |= 1 << flag;
             }
             if let Some(role) = self.document.role(id) {
-                sink.add(&ROLE, ROLE.hash1(part(first_word(role))), || first_word(role).to_owned());
+                sink.add(&ROLE, ROLE.hash1(part(first_word(role))), || {
+                    first_word(role).to_owned()
+                });
             }
             if let Some(property) = self.document.itemprop(id) {
-                sink.add(&PROPERTY, PROPERTY.hash1(part(first_word(property))), || first_word(property).to_owned());
+                sink.add(&PROPERTY, PROPERTY.hash1(part(first_word(property))), || {
+                    first_word(property).to_owned()
+                });
             }
         }
-        for (flag, landmark) in LANDMARKS.iter().enumerate().filter(|(flag, _)| flags & (1 << flag) != 0) {
-            let _ = flag;
+        for (_, landmark) in LANDMARKS
+            .iter()
+            .enumerate()
+            .filter(|(flag, _)| flags & (1 << flag) != 0)
+        {
             let landmark = landmark.as_str();
             sink.add(&INSIDE, INSIDE.hash1(part(landmark)), || landmark.to_owned());
         }
         for (count, family) in [(1, &CONTAINER), (2, &PATH_2), (3, &PATH_3)] {
             if let Some(names) = path.get(..count) {
-                sink.add(family, family.hash_all(names.iter().map(|name| part(name))), || names.join(" "));
+                sink.add(family, family.hash_all(names.iter().map(|name| part(name))), || {
+                    names.join(" ")
+                });
             }
         }
         let links = link_step(markup.link_density);
         add2(sink, &LINKS, links, self.shapes[block].length_step());
         if let Some(tag) = path.first() {
-            let hash = LINKS_TAG.hash3(part(tag), crate::vocabulary::number(links), crate::vocabulary::number(length));
+            let hash = LINKS_TAG.hash3(
+                part(tag),
+                crate::vocabulary::number(links),
+                crate::vocabulary::number(length),
+            );
             sink.add(&LINKS_TAG, hash, || format!("{tag} {links} {length}"));
         }
         add2(sink, &LINK_COUNT, (markup.links as usize).min(5), length);
         add2(sink, &REPEATS, usize::from(markup.repeats), links);
         for (family, neighbour) in [(&BEFORE, block.checked_sub(1)), (&AFTER, Some(block + 1))] {
-            let found = neighbour.and_then(|at| self.blocks.get(at)).and_then(|block| block.markup.as_ref());
+            let found = neighbour
+                .and_then(|at| self.blocks.get(at))
+                .and_then(|block| block.markup.as_ref());
             match found {
                 Some(other) => {
                     let tag = name(other.container);
                     let links = link_step(other.link_density);
-                    let near = self.document.element(markup.container).parent == self.document.element(other.container).parent;
-                    let hash = family.hash3(part(tag), crate::vocabulary::number(links), crate::vocabulary::number(usize::from(near)));
+                    let near =
+                        self.document.element(markup.container).parent == self.document.element(other.container).parent;
+                    let hash = family.hash3(
+                        part(tag),
+                        crate::vocabulary::number(links),
+                        crate::vocabulary::number(usize::from(near)),
+                    );
                     sink.add(family, hash, || format!("{tag} {links} {}", usize::from(near)));
                 }
                 None => add1(sink, family, 9),
@@ -207,14 +251,86 @@ impl<'p> Structure<'p> {
 
     fn pictures<S: Sink>(&self, block: usize, sink: &mut S) {
         let length = self.shapes[block].coarse_step();
-        for (family, alt) in [(&PICTURE_BEFORE, &self.pictures[block][0]), (&PICTURE_AFTER, &self.pictures[block][1])] {
+        for (family, alt) in [
+            (&PICTURE_BEFORE, &self.pictures[block][0]),
+            (&PICTURE_AFTER, &self.pictures[block][1]),
+        ] {
             if let Some(alt) = alt {
                 let own = &self.content[block];
                 let both = common(own, alt);
-                let like = if alt.is_empty() { 7 } else { share_step(both as f32 / alt.len().min(own.len()).max(1) as f32) };
+                let like = if alt.is_empty() {
+                    7
+                } else {
+                    share_step(both as f32 / alt.len().min(own.len()).max(1) as f32)
+                };
                 add2(sink, family, like, length);
             }
         }
+    }
+
+    /// Where the block's first link leads: what kind of address, how deep, and whether it repeats the block's words.
+    fn address<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
+        let Some(href) = markup.first_link.and_then(|link| self.document.href(link)) else {
+            return;
+        };
+        let length = self.shapes[block].coarse_step();
+        let links = link_step(markup.link_density);
+        let (kind, path) = address_kind(href, self.own_host.as_deref());
+        let depth = path.split('/').filter(|part| !part.is_empty()).count();
+        let digits = path.bytes().filter(u8::is_ascii_digit).count();
+        add3(sink, &ADDRESS, kind as usize, length, links);
+        add3(
+            sink,
+            &ADDRESS_DEPTH,
+            depth.min(6),
+            step(digits as f32, &[0.5, 3.5, 7.5]),
+            length,
+        );
+        let slug = topic(path);
+        let own = &self.content[block];
+        let share = if slug.is_empty() || own.is_empty() {
+            6
+        } else {
+            share_step(common(own, &slug) as f32 / own.len() as f32)
+        };
+        add3(sink, &ADDRESS_WORDS, share, slug.len().min(6), length);
+        split_identifier(path.split(['?', '#']).next().unwrap_or(path), |word| {
+            sink.add(&ADDRESS_WORD, ADDRESS_WORD.hash1(part(word)), || word.to_owned());
+        });
+    }
+
+    /// The words of the short blocks that open the containers around the block: the headings of its section.
+    fn section_headings<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
+        let mut last = block;
+        let mut found = 0;
+        for id in self.document.ancestors(markup.element) {
+            let Some(first) = self.holds[id.index()].first.map(|first| first as usize) else {
+                continue;
+            };
+            if first == last || first == block {
+                continue;
+            }
+            last = first;
+            if self.shapes[first].words <= SECTION_WORDS {
+                let tokens = self.terms.tokens(first);
+                for token in tokens.iter().take(SECTION_WORDS as usize) {
+                    sink.add(&SECTION, SECTION.hash1(self.terms.stem_hash(token)), || {
+                        self.terms.stem(token)
+                    });
+                }
+                for pair in tokens.windows(2).take(SECTION_WORDS as usize) {
+                    let hash = SECTION_PAIR.hash2(self.terms.stem_hash(&pair[0]), self.terms.stem_hash(&pair[1]));
+                    sink.add(&SECTION_PAIR, hash, || {
+                        format!("{} {}", self.terms.stem(&pair[0]), self.terms.stem(&pair[1]))
+                    });
+                }
+            }
+            found += 1;
+            if found == SECTION_LEVELS {
+                break;
+            }
+        }
+        add1(sink, &SECTIONS, found);
     }
 
     fn page_title<S: Sink>(&self, block: usize, sink: &mut S) {
@@ -223,7 +339,13 @@ impl<'p> Structure<'p> {
         for (family, words) in [(&TITLE, &self.title), (&DESCRIPTION, &self.description)] {
             let both = common(own, words) as f32;
             if both > 0.0 {
-                add3(sink, family, share_step(both / own.len() as f32), share_step(both / words.len() as f32), length);
+                add3(
+                    sink,
+                    family,
+                    share_step(both / own.len() as f32),
+                    share_step(both / words.len() as f32),
+                    length,
+                );
             }
         }
         let h1 = match self.first_h1 {
@@ -276,7 +398,10 @@ impl<'p> Structure<'p> {
                 let words = step(holds.words, &[5.0, 15.0, 40.0, 100.0, 300.0, 1000.0]);
                 add3(sink, family, links, words, length);
                 let shares = [&SHARE_1, &SHARE_2, &SHARE_3, &SHARE_4][level - 1];
-                let mean = step(holds.words / holds.blocks.max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0]);
+                let mean = step(
+                    holds.words / holds.blocks.max(1) as f32,
+                    &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0],
+                );
                 add3(sink, shares, step(share, &[0.0, 0.1, 0.5, 0.9]), mean, length);
             }
             level += 1;
@@ -286,8 +411,79 @@ impl<'p> Structure<'p> {
         add3(sink, &CONTENT_SHARE, steps.min(20), share, length);
         let (count, words) = self.paths.get(&self.signatures[block]).copied().unwrap_or_default();
         let mean = step(words / count.max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0]);
-        add3(sink, &SAME_PATH, step(count as f32, &[1.5, 3.5, 7.5, 15.5, 40.5]), mean, length);
+        add3(
+            sink,
+            &SAME_PATH,
+            step(count as f32, &[1.5, 3.5, 7.5, 15.5, 40.5]),
+            mean,
+            length,
+        );
     }
+}
+
+/// A block of at most this many word units that opens a container can be its heading (chosen).
+const SECTION_WORDS: f32 = 8.5;
+/// Containers around a block whose openings are looked at (chosen).
+const SECTION_LEVELS: usize = 3;
+
+/// What kind of address a link has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AddressKind {
+    /// A place on the same page.
+    Fragment,
+    /// A script.
+    Script,
+    /// Mail, telephone and the like.
+    Scheme,
+    /// A path of the same host.
+    Path,
+    /// A full address of the page's own host.
+    OwnHost,
+    /// A full address of another host.
+    OtherHost,
+}
+
+/// The kind of an address, and its part behind the host.
+fn address_kind<'h>(href: &'h str, own_host: Option<&str>) -> (AddressKind, &'h str) {
+    let href = href.trim();
+    if href.is_empty() || href.starts_with('#') {
+        return (AddressKind::Fragment, "");
+    }
+    match host_and_path(href) {
+        Some((host, path)) if own_host == Some(host) => (AddressKind::OwnHost, path),
+        Some((_, path)) => (AddressKind::OtherHost, path),
+        None => match href.split_once(':') {
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("javascript") => (AddressKind::Script, ""),
+            Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => (AddressKind::Scheme, ""),
+            Some(_) | None => (AddressKind::Path, href),
+        },
+    }
+}
+
+/// Host without `www.` and path of an address that names a host.
+fn host_and_path(href: &str) -> Option<(&str, &str)> {
+    let rest = href
+        .strip_prefix("//")
+        .or_else(|| href.strip_prefix("https://"))
+        .or_else(|| href.strip_prefix("http://"))?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = &rest[..end];
+    Some((host.strip_prefix("www.").unwrap_or(host), &rest[end..]))
+}
+
+/// The host that most of a page's links name; of equals the first by spelling.
+fn own_host(document: &Document) -> Option<String> {
+    let mut counts: std::collections::BTreeMap<&str, u32> = std::collections::BTreeMap::new();
+    for id in document.ids() {
+        if let Some((host, _)) = document.href(id).and_then(host_and_path) {
+            *counts.entry(host).or_default() += 1;
+        }
+    }
+    let most = counts.values().copied().max()?;
+    counts
+        .into_iter()
+        .find(|(_, count)| *count == most)
+        .map(|(host, _)| host.to_owned())
 }
 
 /// Elements whose mere presence above a block says something.
@@ -336,6 +532,13 @@ const BEFORE: Family = Family::new("element-before", Group::Elements);
 const AFTER: Family = Family::new("element-after", Group::Elements);
 const PICTURE_BEFORE: Family = Family::new("picture-before", Group::Elements);
 const PICTURE_AFTER: Family = Family::new("picture-after", Group::Elements);
+const ADDRESS: Family = Family::new("address+length+links", Group::Elements);
+const ADDRESS_DEPTH: Family = Family::new("address-depth+digits+length", Group::Elements);
+const ADDRESS_WORDS: Family = Family::new("address-words-shared", Group::Elements);
+const ADDRESS_WORD: Family = Family::new("address-word", Group::Classes);
+const SECTION: Family = Family::new("section", Group::Heading);
+const SECTION_PAIR: Family = Family::new("section-pair", Group::Heading);
+const SECTIONS: Family = Family::new("sections", Group::Heading);
 const TITLE: Family = Family::new("title", Group::Elements);
 const DESCRIPTION: Family = Family::new("description", Group::Elements);
 const FROM_H1: Family = Family::new("from-h1+length", Group::Elements);
@@ -430,9 +633,16 @@ mod tests {
     fn features(html: &str, text: &str) -> Vec<String> {
         let page = Page::from_text("-", html.to_owned(), Some(PageKind::Html)).unwrap();
         let segmented = segment(&page, Split::Auto);
-        let terms = PageTerms::new(segmented.blocks.iter().map(|block| block.text.as_str()), Language::UNKNOWN);
-        let shapes: Vec<Shape> =
-            segmented.blocks.iter().enumerate().map(|(at, block)| Shape::of(&block.text, terms.tokens(at))).collect();
+        let terms = PageTerms::new(
+            segmented.blocks.iter().map(|block| block.text.as_str()),
+            Language::UNKNOWN,
+        );
+        let shapes: Vec<Shape> = segmented
+            .blocks
+            .iter()
+            .enumerate()
+            .map(|(at, block)| Shape::of(&block.text, terms.tokens(at)))
+            .collect();
         let structure = Structure::new(segmented.document.as_ref(), &segmented.blocks, &terms, &shapes).unwrap();
         let at = segmented.blocks.iter().position(|block| block.text == text).unwrap();
         let mut sink = Spellings(Vec::new());
@@ -454,7 +664,13 @@ mod tests {
     #[test]
     fn class_words_of_the_block_and_above_are_given() {
         let found = features("<div class=relatedPosts><ul><li id=teaser-1>x</ul></div>", "x");
-        for wanted in ["class=related", "class=posts", "id=teaser", "class-0=teaser", "class-2=related"] {
+        for wanted in [
+            "class=related",
+            "class=posts",
+            "id=teaser",
+            "class-0=teaser",
+            "class-2=related",
+        ] {
             assert!(has(&found, wanted), "{wanted}: {found:?}");
         }
     }
@@ -462,7 +678,14 @@ mod tests {
     #[test]
     fn names_and_landmarks_are_given() {
         let found = features("<nav><ul><li><a href=x>x</a></ul></nav>", "x");
-        for wanted in ["inner=a", "element=li", "path-2=li ul", "path-3=li ul nav", "inside=nav", "inside=a"] {
+        for wanted in [
+            "inner=a",
+            "element=li",
+            "path-2=li ul",
+            "path-3=li ul nav",
+            "inside=nav",
+            "inside=a",
+        ] {
             assert!(has(&found, wanted), "{wanted}: {found:?}");
         }
         assert!(!has(&found, "inside=footer"));
@@ -484,19 +707,67 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_told_apart() {
+        let table = [
+            ("#top", AddressKind::Fragment, ""),
+            ("javascript:void(0)", AddressKind::Script, ""),
+            ("mailto:a@b.example", AddressKind::Scheme, ""),
+            ("/news/a-b", AddressKind::Path, "/news/a-b"),
+            ("https://www.own.example/x", AddressKind::OwnHost, "/x"),
+            ("//other.example", AddressKind::OtherHost, ""),
+        ];
+        for (href, kind, path) in table {
+            assert_eq!(address_kind(href, Some("own.example")), (kind, path), "{href}");
+        }
+    }
+
+    #[test]
+    fn a_link_whose_address_has_the_words_of_the_block_is_a_teaser_by_its_looks() {
+        let found = features(
+            "<p><a href=/news/harbour-bridge-closes>Harbour bridge closes</a></p>",
+            "Harbour bridge closes",
+        );
+        assert!(has(&found, "address-words-shared=5 3"), "{found:?}");
+        assert!(has(&found, "address-word=harbour"), "{found:?}");
+        let found = features(
+            "<p><a href=/about>Harbour bridge closes</a></p>",
+            "Harbour bridge closes",
+        );
+        assert!(has(&found, "address-words-shared=0 1"), "{found:?}");
+    }
+
+    #[test]
+    fn the_heading_of_the_section_is_given_to_all_its_blocks() {
+        let page = "<div><h3>Most read</h3><ul><li>alpha<li>beta<li>gamma</ul></div><p>delta</p>";
+        assert!(has(&features(page, "gamma"), "section-pair=most read"));
+        assert!(!has(&features(page, "delta"), "section-pair=alpha"));
+        assert!(!has(&features(page, "Most read"), "section="));
+    }
+
+    #[test]
     fn the_page_title_is_recognised() {
-        let found = features("<title>Harbour bridge closes</title><h1>Harbour bridge closes</h1>", "Harbour bridge closes");
+        let found = features(
+            "<title>Harbour bridge closes</title><h1>Harbour bridge closes</h1>",
+            "Harbour bridge closes",
+        );
         assert!(has(&found, "title=5 5"), "{found:?}");
     }
 
     #[test]
     fn the_way_to_the_content_is_counted_without_empty_wrappers() {
         let paragraph = "word ".repeat(40);
-        let page = |open: &str, close: &str| format!("<body>{open}<article><p>{paragraph}</p><p>{paragraph}!</p><p>own</p></article>{close}<div>side</div>");
+        let page = |open: &str, close: &str| {
+            format!(
+                "<body>{open}<article><p>{paragraph}</p><p>{paragraph}!</p><p>own</p></article>{close}<div>side</div>"
+            )
+        };
         let (plain, wrapped) = (page("", ""), page("<div><div>", "</div></div>"));
         for html in [&plain, &wrapped] {
             assert!(has(&features(html, "own"), "content-steps+length=1 "), "{html}");
-            assert!(has(&features(html, "side"), "content-steps+length=1 ") || has(&features(html, "side"), "content-steps+length=2 "));
+            assert!(
+                has(&features(html, "side"), "content-steps+length=1 ")
+                    || has(&features(html, "side"), "content-steps+length=2 ")
+            );
         }
     }
 }

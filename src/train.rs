@@ -34,6 +34,9 @@ pub struct TrainOptions {
     pub recipe: Recipe,
     /// The views in which the pages are learned.
     pub views: Vec<View>,
+    /// How many times each page is drawn in the extracted view for the n-gram model; the page model and all figures take the
+    /// first draw alone.
+    pub extracted_draws: usize,
     /// Number of folds by site, 2 or more.
     pub folds: usize,
     /// Seed of the extracted view and of the folds.
@@ -46,8 +49,13 @@ pub struct TrainOptions {
     pub min_sites: usize,
     /// The most features that a model keeps for each kind of page; those that move scores most stay.
     pub most_features: usize,
-    /// Norm of the gradient of the mean loss at which a fit has converged.
+    /// Norm of the gradient of the mean loss at which a fit of the n-gram model has converged, each weight in units of its
+    /// curvature (the square root of rows / (penalty + a quarter of the column's sum of squares)).
     pub tolerance: f64,
+    /// Norm of the gradient of the mean loss at which a fit of the page model has converged.
+    pub page_tolerance: f64,
+    /// The most rows that the page model is fitted on, in whole pages; more pages are thinned out evenly.
+    pub page_rows: usize,
     /// Most iterations of a fit.
     pub max_iterations: u64,
     /// Whether a fit that stopped before it converged is taken all the same.
@@ -63,14 +71,17 @@ impl Default for TrainOptions {
         Self {
             recipe: Recipe::default(),
             views: View::ALL.to_vec(),
+            extracted_draws: 3,
             folds: 5,
             seed: 1,
-            penalty: 0.3,
+            penalty: 0.05,
             page_penalty: 1.0,
             min_sites: 3,
             most_features: 60_000,
-            tolerance: 3e-4,
-            max_iterations: 200,
+            tolerance: 5e-3,
+            page_tolerance: 1e-3,
+            page_rows: 100_000,
+            max_iterations: 300,
             allow_early_stop: false,
             class_weights: BTreeMap::new(),
             max_unmatched: 0.1,
@@ -89,16 +100,28 @@ impl TrainOptions {
         if self.folds < 2 {
             return wrong("--folds", format!("{} folds; wanted 2 or more", self.folds));
         }
-        for (option, value) in [("--penalty", self.penalty), ("--page-penalty", self.page_penalty), ("--tolerance", self.tolerance)] {
+        for (option, value) in [
+            ("--penalty", self.penalty),
+            ("--page-penalty", self.page_penalty),
+            ("--tolerance", self.tolerance),
+            ("--page-tolerance", self.page_tolerance),
+        ] {
             if !(value.is_finite() && value > 0.0) {
                 return wrong(option, format!("{value}; wanted a number above 0"));
             }
         }
-        if let Some((label, weight)) = self.class_weights.iter().find(|(_, weight)| !(weight.is_finite() && **weight > 0.0)) {
+        if let Some((label, weight)) = self
+            .class_weights
+            .iter()
+            .find(|(_, weight)| !(weight.is_finite() && **weight > 0.0))
+        {
             return wrong("--class-weight", format!("{label}={weight}; wanted a weight above 0"));
         }
         if self.most_features == 0 || self.views.is_empty() {
-            return wrong("--most-features", "0 features or no view; wanted at least one".to_owned());
+            return wrong(
+                "--most-features",
+                "0 features or no view; wanted at least one".to_owned(),
+            );
         }
         Ok(())
     }
@@ -176,6 +199,8 @@ pub struct ViewReport {
 /// A labelled page in one view, as rows.
 struct Sample {
     view: View,
+    /// Whether figures are made of it: true for the first draw of a page in a view.
+    judged: bool,
     fold: usize,
     rows: std::ops::Range<usize>,
 }
@@ -240,7 +265,11 @@ pub fn train(dataset: &mut Dataset, options: &TrainOptions, progress: &dyn Progr
 ///
 /// # Errors
 /// As [`train`].
-pub fn cross_validate(dataset: &mut Dataset, options: &TrainOptions, progress: &dyn Progress) -> Result<(LabelSet, Report, Vec<OutOfFold>)> {
+pub fn cross_validate(
+    dataset: &mut Dataset,
+    options: &TrainOptions,
+    progress: &dyn Progress,
+) -> Result<(LabelSet, Report, Vec<OutOfFold>)> {
     let mut run = Run::prepare(dataset, options, progress)?;
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
@@ -277,7 +306,10 @@ impl<'o> Run<'o> {
         options.validate()?;
         let labels = dataset.labels()?;
         if let Some(name) = options.class_weights.keys().find(|name| labels.find(name).is_none()) {
-            return Err(Error::UnknownLabel { name: name.clone(), known: labels.names().join(", ") });
+            return Err(Error::UnknownLabel {
+                name: name.clone(),
+                known: labels.names().join(", "),
+            });
         }
         progress.begin("reading pages", dataset.pages.len());
         let viewed: Vec<Result<Vec<(View, MatchedPage)>>> = dataset
@@ -343,9 +375,21 @@ impl<'o> Run<'o> {
         }
         let pages = pages
             .into_iter()
-            .map(|(view, page)| (page.id, view, page.segmented.blocks.into_iter().map(|block| block.text).collect()))
+            .map(|(view, page)| {
+                (
+                    page.id,
+                    view,
+                    page.segmented.blocks.into_iter().map(|block| block.text).collect(),
+                )
+            })
             .collect();
-        Ok(Self { options, labels, kinds, pages, report })
+        Ok(Self {
+            options,
+            labels,
+            kinds,
+            pages,
+            report,
+        })
     }
 
     /// The final models of a kind, how their fits ended, and the out-of-fold scores.
@@ -360,7 +404,17 @@ impl<'o> Run<'o> {
         progress.advance();
         let (page, page_report) = self.fit_page(prepared, &features, everywhere)?;
         progress.advance();
-        Ok(((KindModel { vocabulary, ngram: model, page }, vec![ngram_report, page_report]), Scores { ngram, last }))
+        Ok((
+            (
+                KindModel {
+                    vocabulary,
+                    ngram: model,
+                    page,
+                },
+                vec![ngram_report, page_report],
+            ),
+            Scores { ngram, last },
+        ))
     }
 
     fn out_of_fold(&self, prepared: &Prepared, progress: &dyn Progress) -> Result<Scores> {
@@ -371,7 +425,10 @@ impl<'o> Run<'o> {
     }
 
     fn ngram_out_of_fold(&self, prepared: &Prepared, progress: &dyn Progress) -> Result<Array2<f64>> {
-        progress.begin(&format!("n-gram model, {} pages, out of fold", prepared.kind.as_str()), self.options.folds);
+        progress.begin(
+            &format!("n-gram model, {} pages, out of fold", prepared.kind.as_str()),
+            self.options.folds,
+        );
         let mut scores = Array2::zeros((prepared.rows.rows(), self.labels.len()));
         for fold in 0..self.options.folds {
             let (vocabulary, model, _) = self.fit_ngram(prepared, |sample| sample.fold != fold)?;
@@ -390,12 +447,22 @@ impl<'o> Run<'o> {
         Ok(scores)
     }
 
-    fn page_out_of_fold(&self, prepared: &Prepared, features: &Array2<f64>, progress: &dyn Progress) -> Result<Array2<f64>> {
-        progress.begin(&format!("page model, {} pages, out of fold", prepared.kind.as_str()), self.options.folds);
+    fn page_out_of_fold(
+        &self,
+        prepared: &Prepared,
+        features: &Array2<f64>,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f64>> {
+        progress.begin(
+            &format!("page model, {} pages, out of fold", prepared.kind.as_str()),
+            self.options.folds,
+        );
         let fitted: Vec<PageModel> = (0..self.options.folds)
             .into_par_iter()
             .map(|fold| {
-                let model = self.fit_page(prepared, features, |sample| sample.fold != fold).map(|(model, _)| model);
+                let model = self
+                    .fit_page(prepared, features, |sample| sample.fold != fold)
+                    .map(|(model, _)| model);
                 progress.advance();
                 model
             })
@@ -410,32 +477,50 @@ impl<'o> Run<'o> {
                     log_softmax(row);
                 }
             }
-            scores.slice_axis_mut(Axis(0), Slice::from(sample.rows.clone())).assign(&linear);
+            scores
+                .slice_axis_mut(Axis(0), Slice::from(sample.rows.clone()))
+                .assign(&linear);
         }
         Ok(scores)
     }
 
     /// Fits the n-gram model on the samples that `wanted` picks, and keeps the features that move scores most.
-    fn fit_ngram(&self, prepared: &Prepared, wanted: impl Fn(&Sample) -> bool) -> Result<(Vocabulary, NgramModel, FitReport)> {
+    fn fit_ngram(
+        &self,
+        prepared: &Prepared,
+        wanted: impl Fn(&Sample) -> bool,
+    ) -> Result<(Vocabulary, NgramModel, FitReport)> {
         let rows: Vec<usize> = prepared.gold_rows(wanted);
         let columns = prepared.frequent_columns(&rows, self.options.min_sites);
         let mut matrix = SparseMatrix::new();
         for row in &rows {
             matrix.push(remapped(prepared.rows.row(*row), &columns.old_to_new));
         }
-        let gold: Vec<u8> = rows.iter().filter_map(|row| prepared.gold[*row]).map(|label| label.0).collect();
+        let gold: Vec<u8> = rows
+            .iter()
+            .filter_map(|row| prepared.gold[*row])
+            .map(|label| label.0)
+            .collect();
         let class_weights: Vec<f64> = self
             .labels
             .names()
             .iter()
             .map(|name| self.options.class_weights.get(name).copied().unwrap_or(1.0))
             .collect();
-        let problem = SoftmaxProblem::new(&matrix, &gold, &class_weights, columns.new_to_old.len(), self.options.penalty);
+        let problem = SoftmaxProblem::new(
+            &matrix,
+            &gold,
+            &class_weights,
+            columns.new_to_old.len(),
+            self.options.penalty,
+        );
         let fitted = problem.solve(self.options)?;
         let kept = problem.strongest(&fitted.weights, self.options.most_features);
         let labels = self.labels.len();
-        let mut named: Vec<(&str, usize)> =
-            kept.into_iter().map(|column| (prepared.spellings[columns.new_to_old[column] as usize].as_str(), column)).collect();
+        let mut named: Vec<(&str, usize)> = kept
+            .into_iter()
+            .map(|column| (prepared.spellings[columns.new_to_old[column] as usize].as_str(), column))
+            .collect();
         named.sort_unstable();
         // the weights of a model file are in half precision; a model that was just trained scores as a saved one does
         let weights = named
@@ -458,33 +543,56 @@ impl<'o> Run<'o> {
     }
 
     /// Fits the page model on the samples that `wanted` picks.
-    fn fit_page(&self, prepared: &Prepared, features: &Array2<f64>, wanted: impl Fn(&Sample) -> bool) -> Result<(PageModel, FitReport)> {
-        let rows = prepared.gold_rows(wanted);
+    fn fit_page(
+        &self,
+        prepared: &Prepared,
+        features: &Array2<f64>,
+        wanted: impl Fn(&Sample) -> bool,
+    ) -> Result<(PageModel, FitReport)> {
+        // further draws of the same page would only weigh the extracted view up
+        let rows = thinned(
+            prepared.gold_rows_by_page(|sample| sample.judged && wanted(sample)),
+            self.options.page_rows,
+        );
         let records = features.select(Axis(0), &rows);
-        let targets: Array1<usize> = rows.iter().filter_map(|row| prepared.gold[*row]).map(Label::index).collect();
+        let targets: Array1<usize> = rows
+            .iter()
+            .filter_map(|row| prepared.gold[*row])
+            .map(Label::index)
+            .collect();
         let count = rows.len() as f64;
-        let failed = |problem: String| Error::Optimizer { model: "page model", problem };
+        let failed = |problem: String| Error::Optimizer {
+            model: "page model",
+            problem,
+        };
         let records = linfa::Dataset::new(records, targets);
         // linfa's loss is a sum over rows, our tolerance is on the mean
         let fitted = MultiLogisticRegression::default()
             .alpha(self.options.page_penalty)
             .max_iterations(self.options.max_iterations)
-            .gradient_tolerance(self.options.tolerance * count)
+            .gradient_tolerance(self.options.page_tolerance * count)
             .fit(&records)
             .map_err(|error| failed(error.to_string()))?;
         let labels = self.labels.len();
         if fitted.classes().len() != labels {
-            return Err(failed("a fold lacks a label; label it on more sites or give fewer --folds".to_owned()));
+            return Err(failed(
+                "a fold lacks a label; label it on more sites or give fewer --folds".to_owned(),
+            ));
         }
         let model = PageModel::new(fitted.params().clone(), fitted.intercept().clone());
-        let gradient_norm = dense_gradient_norm(&model, records.records().view(), records.targets(), self.options.page_penalty);
-        let stopped_early = gradient_norm > self.options.tolerance;
+        let gradient_norm = dense_gradient_norm(
+            &model,
+            records.records().view(),
+            records.targets(),
+            self.options.page_penalty,
+        );
+        let stopped_early = gradient_norm > self.options.page_tolerance;
         if stopped_early && !self.options.allow_early_stop {
             return Err(Error::NotConverged {
                 model: "page model",
                 iterations: self.options.max_iterations,
                 gradient_norm,
-                tolerance: self.options.tolerance,
+                tolerance: self.options.page_tolerance,
             });
         }
         let report = FitReport {
@@ -496,18 +604,32 @@ impl<'o> Run<'o> {
             gradient_norm,
             stopped_early,
         };
-        debug_assert_eq!(features.ncols(), feature_names(self.labels.names()).len(), "a name for each page feature");
+        debug_assert_eq!(
+            features.ncols(),
+            feature_names(self.labels.names()).len(),
+            "a name for each page feature"
+        );
         Ok((model, report))
     }
 
     /// Adds the out-of-fold figures of all views to the report.
     fn judge(&mut self, scores: &[Scores]) -> Result<()> {
         for view in &self.options.views {
-            let Some((prepared, scores)) = self.kinds.iter().zip(scores).find(|(prepared, _)| prepared.kind == view.kind()) else {
+            let Some((prepared, scores)) = self
+                .kinds
+                .iter()
+                .zip(scores)
+                .find(|(prepared, _)| prepared.kind == view.kind())
+            else {
                 continue;
             };
             let judged = |scores: &Array2<f64>| -> Vec<Vec<Judged>> {
-                prepared.samples.iter().filter(|sample| sample.view == *view).map(|sample| prepared.judged(sample, scores)).collect()
+                prepared
+                    .samples
+                    .iter()
+                    .filter(|sample| sample.judged && sample.view == *view)
+                    .map(|sample| prepared.judged(sample, scores))
+                    .collect()
             };
             let pages = judged(&scores.last);
             if pages.iter().all(Vec::is_empty) {
@@ -515,7 +637,9 @@ impl<'o> Run<'o> {
             }
             let (blocks, words) = figures(&self.labels, &pages)?;
             let (ngram, _) = figures(&self.labels, &judged(&scores.ngram))?;
-            self.report.views.insert(view.as_str().to_owned(), ViewReport { ngram, blocks, words });
+            self.report
+                .views
+                .insert(view.as_str().to_owned(), ViewReport { ngram, blocks, words });
         }
         Ok(())
     }
@@ -524,7 +648,7 @@ impl<'o> Run<'o> {
         let mut list = Vec::new();
         for (prepared, scores) in self.kinds.iter().zip(scores) {
             let pages = self.pages.iter().filter(|(_, view, _)| view.kind() == prepared.kind);
-            for ((id, view, texts), sample) in pages.zip(&prepared.samples) {
+            for ((id, view, texts), sample) in pages.zip(&prepared.samples).filter(|(_, sample)| sample.judged) {
                 for ((block, text), row) in texts.iter().enumerate().zip(sample.rows.clone()) {
                     list.push(OutOfFold {
                         id: id.clone(),
@@ -542,10 +666,27 @@ impl<'o> Run<'o> {
 }
 
 fn view_pages(gold: &GoldPage, options: &TrainOptions, labels: &LabelSet) -> Result<Vec<(View, MatchedPage)>> {
-    views_of(gold, &options.views)
-        .into_iter()
-        .map(|view| Ok((view, view_page(gold, view, labels, options.max_unmatched, options.seed)?)))
-        .collect()
+    let mut pages = Vec::new();
+    for view in views_of(gold, &options.views) {
+        let draws = if view == View::Extracted && gold.html.is_some() {
+            options.extracted_draws.max(1)
+        } else {
+            1
+        };
+        for draw in 0..draws as u64 {
+            pages.push((
+                view,
+                view_page(
+                    gold,
+                    view,
+                    labels,
+                    options.max_unmatched,
+                    options.seed.wrapping_add(draw << 32),
+                )?,
+            ));
+        }
+    }
+    Ok(pages)
 }
 
 /// A label must occur on two sites: with one, the folds that learn it can never be judged on it.
@@ -555,7 +696,9 @@ fn check_labels(labels: &LabelSet, pages: &[(View, MatchedPage)]) -> Result<()> 
         let with: Vec<&MatchedPage> = pages.iter().map(|(_, page)| page).filter(has).collect();
         let sites: BTreeSet<&str> = with.iter().map(|page| page.site.as_str()).collect();
         if sites.len() < 2 {
-            let place = with.first().map_or_else(|| "no matched block".to_owned(), |page| format!("page {:?}", page.id));
+            let place = with
+                .first()
+                .map_or_else(|| "no matched block".to_owned(), |page| format!("page {:?}", page.id));
             return Err(Error::Dataset {
                 problem: format!(
                     "the label {:?} occurs on {} site(s) only ({place}); correct it, label more sites, or take it out",
@@ -595,7 +738,10 @@ struct Columns {
 
 const LEFT_OUT: u32 = u32::MAX;
 
-fn remapped<'a>((columns, values): (&'a [u32], &'a [f32]), old_to_new: &'a [u32]) -> impl Iterator<Item = (u32, f32)> + 'a {
+fn remapped<'a>(
+    (columns, values): (&'a [u32], &'a [f32]),
+    old_to_new: &'a [u32],
+) -> impl Iterator<Item = (u32, f32)> + 'a {
     columns
         .iter()
         .zip(values)
@@ -612,7 +758,11 @@ impl Prepared {
         options: &TrainOptions,
         progress: &dyn Progress,
     ) -> Self {
-        let site_numbers: BTreeMap<&str, u32> = folds.keys().zip(0..).map(|(site, number)| (site.as_str(), number)).collect();
+        let site_numbers: BTreeMap<&str, u32> = folds
+            .keys()
+            .zip(0..)
+            .map(|(site, number)| (site.as_str(), number))
+            .collect();
         let spellings = frequent_spellings(pages, vectorizer, options.min_sites, progress);
         let vocabulary = Vocabulary::new(spellings);
         progress.begin(&format!("vectors of {} pages", kind.as_str()), pages.len());
@@ -633,22 +783,39 @@ impl Prepared {
             gold: Vec::new(),
             sites: Vec::new(),
         };
+        let mut last: Option<(&str, View)> = None;
         for ((view, page), vectors) in pages.iter().zip(vectors) {
             let start = prepared.gold.len();
             prepared.rows.append(&vectors.rows);
             prepared.facts.extend(vectors.facts);
             prepared.gold.extend(&page.labels);
-            prepared.sites.extend(std::iter::repeat_n(site_numbers[page.site.as_str()], page.labels.len()));
+            prepared
+                .sites
+                .extend(std::iter::repeat_n(site_numbers[page.site.as_str()], page.labels.len()));
             let fold = folds[&page.site];
-            prepared.samples.push(Sample { view: *view, fold, rows: start..prepared.gold.len() });
+            let judged = last != Some((page.id.as_str(), *view));
+            last = Some((&page.id, *view));
+            prepared.samples.push(Sample {
+                view: *view,
+                judged,
+                fold,
+                rows: start..prepared.gold.len(),
+            });
         }
         prepared
     }
 
+    /// The rows with gold of the samples that `wanted` picks, page by page.
+    fn gold_rows_by_page(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<Vec<usize>> {
+        let picked = self.samples.iter().filter(|sample| wanted(sample));
+        picked
+            .map(|sample| sample.rows.clone().filter(|row| self.gold[*row].is_some()).collect())
+            .collect()
+    }
+
     /// The rows with gold of the samples that `wanted` picks.
     fn gold_rows(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<usize> {
-        let picked = self.samples.iter().filter(|sample| wanted(sample));
-        picked.flat_map(|sample| sample.rows.clone()).filter(|row| self.gold[*row].is_some()).collect()
+        self.gold_rows_by_page(wanted).concat()
     }
 
     /// The columns that occur on at least `min_sites` sites among these rows, which stand in the order of their pages.
@@ -668,12 +835,20 @@ impl Prepared {
                 }
             }
         }
-        let mut columns = Columns { old_to_new: vec![LEFT_OUT; counts.len()], new_to_old: Vec::new() };
-        for (old, count) in counts.into_iter().enumerate() {
-            if count as usize >= min_sites {
-                columns.old_to_new[old] = columns.new_to_old.len() as u32;
-                columns.new_to_old.push(old as u32);
-            }
+        // the most frequent columns first: their weights share cache lines
+        let mut frequent: Vec<(u32, u32)> = counts
+            .into_iter()
+            .zip(0..)
+            .filter(|(count, _)| *count as usize >= min_sites)
+            .collect();
+        frequent.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut columns = Columns {
+            old_to_new: vec![LEFT_OUT; self.spellings.len()],
+            new_to_old: Vec::new(),
+        };
+        for (new, (_, old)) in (0..).zip(frequent) {
+            columns.old_to_new[old as usize] = new;
+            columns.new_to_old.push(old);
         }
         columns
     }
@@ -688,7 +863,12 @@ impl Prepared {
         let pages: Vec<Array2<f64>> = self
             .samples
             .par_iter()
-            .map(|sample| page_features(ngram.slice_axis(Axis(0), Slice::from(sample.rows.clone())), &self.facts[sample.rows.clone()]))
+            .map(|sample| {
+                page_features(
+                    ngram.slice_axis(Axis(0), Slice::from(sample.rows.clone())),
+                    &self.facts[sample.rows.clone()],
+                )
+            })
             .collect();
         let views: Vec<ArrayView2<'_, f64>> = pages.iter().map(Array2::view).collect();
         ndarray::concatenate(Axis(0), &views).unwrap_or_default()
@@ -706,6 +886,18 @@ impl Prepared {
             })
             .collect()
     }
+}
+
+/// The rows of every `n`-th page, with the smallest `n` that gives at most `most` rows, all in one list.
+fn thinned(pages: Vec<Vec<usize>>, most: usize) -> Vec<usize> {
+    let all: usize = pages.iter().map(Vec::len).sum();
+    // pages stand in the order of their ids with their views side by side: an odd step meets every view
+    let step = all.div_ceil(most.max(1)).max(1) | 1;
+    pages
+        .into_iter()
+        .step_by(if all <= most { 1 } else { step })
+        .flatten()
+        .collect()
 }
 
 /// The hashes of all features of a page, each once.
@@ -745,7 +937,12 @@ impl BlockSink for SpellingSink<'_> {
 }
 
 /// The spellings of all features that occur on at least `min_sites` sites, sorted.
-fn frequent_spellings(pages: &[&(View, MatchedPage)], vectorizer: &Vectorizer, min_sites: usize, progress: &dyn Progress) -> Vec<String> {
+fn frequent_spellings(
+    pages: &[&(View, MatchedPage)],
+    vectorizer: &Vectorizer,
+    min_sites: usize,
+    progress: &dyn Progress,
+) -> Vec<String> {
     let mut by_site: BTreeMap<&str, Vec<&Segmented>> = BTreeMap::new();
     for (_, page) in pages {
         by_site.entry(&page.site).or_default().push(&page.segmented);
@@ -776,7 +973,10 @@ fn frequent_spellings(pages: &[&(View, MatchedPage)], vectorizer: &Vectorizer, m
         let found: Vec<HashedMap<String>> = portion
             .par_iter()
             .map(|site| {
-                let mut sink = SpellingSink { wanted: &counts, spellings: HashedMap::default() };
+                let mut sink = SpellingSink {
+                    wanted: &counts,
+                    spellings: HashedMap::default(),
+                };
                 for page in site {
                     vectorizer.visit(page, &mut sink);
                 }
@@ -801,6 +1001,9 @@ const PORTION: usize = 64;
 /// Parts into which the rows are cut for parallel work; fixed, so that sums do not depend on the number of threads.
 const CHUNKS: usize = 8;
 
+/// The largest second derivative of the logistic loss by a score: p (1 - p) at p = 1/2.
+const STEEPEST: f64 = 0.25;
+
 /// Corrections that L-BFGS remembers (as linfa-logistic).
 const MEMORY: usize = 10;
 
@@ -812,6 +1015,8 @@ struct SoftmaxProblem<'a> {
     class_weights: &'a [f64],
     columns: usize,
     penalty: f64,
+    /// By column and for the intercepts as the last entry: the solver's variables are the weights divided by this.
+    scales: Vec<f64>,
     last: Mutex<Option<Evaluated>>,
 }
 
@@ -831,7 +1036,37 @@ struct Fitted {
 impl<'a> SoftmaxProblem<'a> {
     fn new(rows: &'a SparseMatrix, gold: &'a [u8], class_weights: &'a [f64], columns: usize, penalty: f64) -> Self {
         assert_eq!(rows.rows(), gold.len(), "a label for each row");
-        Self { rows, gold, class_weights, columns, penalty, last: Mutex::new(None) }
+        let mut curvatures = vec![penalty; columns];
+        for row in 0..rows.rows() {
+            let (columns, values) = rows.row(row);
+            for (column, value) in columns.iter().zip(values) {
+                curvatures[*column as usize] += STEEPEST * f64::from(*value) * f64::from(*value);
+            }
+        }
+        curvatures.push(STEEPEST * rows.rows().max(1) as f64);
+        let scales = curvatures
+            .into_iter()
+            .map(|curvature| (rows.rows().max(1) as f64 / curvature).sqrt())
+            .collect();
+        Self {
+            rows,
+            gold,
+            class_weights,
+            columns,
+            penalty,
+            scales,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// The weights and intercepts that the solver's variables stand for.
+    fn unscaled(&self, variables: &Array1<f64>) -> Vec<f64> {
+        let labels = self.labels();
+        variables
+            .iter()
+            .enumerate()
+            .map(|(at, variable)| variable * self.scales[at / labels])
+            .collect()
     }
 
     fn labels(&self) -> usize {
@@ -839,7 +1074,10 @@ impl<'a> SoftmaxProblem<'a> {
     }
 
     fn solve(&self, options: &TrainOptions) -> Result<Fitted> {
-        let failed = |problem: String| Error::Optimizer { model: "n-gram model", problem };
+        let failed = |problem: String| Error::Optimizer {
+            model: "n-gram model",
+            problem,
+        };
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
             .with_tolerance_grad(options.tolerance)
             .and_then(|solver| solver.with_tolerance_cost(0.0))
@@ -851,17 +1089,29 @@ impl<'a> SoftmaxProblem<'a> {
             .map_err(|error| failed(error.to_string()))?;
         let state = result.state();
         let iterations = state.get_iter();
-        let weights = state.get_best_param().cloned().ok_or_else(|| failed("no step was made".to_owned()))?;
+        let weights = state
+            .get_best_param()
+            .cloned()
+            .ok_or_else(|| failed("no step was made".to_owned()))?;
         let gradient_norm = self.evaluate(&weights).1.mapv(|value| value * value).sum().sqrt();
         if gradient_norm > options.tolerance && !options.allow_early_stop {
-            return Err(Error::NotConverged { model: "n-gram model", iterations, gradient_norm, tolerance: options.tolerance });
+            return Err(Error::NotConverged {
+                model: "n-gram model",
+                iterations,
+                gradient_norm,
+                tolerance: options.tolerance,
+            });
         }
-        Ok(Fitted { weights: weights.to_vec(), iterations, gradient_norm })
+        Ok(Fitted {
+            weights: self.unscaled(&weights),
+            iterations,
+            gradient_norm,
+        })
     }
 
-    /// Loss and gradient at `parameters`.
-    fn evaluate(&self, parameters: &Array1<f64>) -> (f64, Array1<f64>) {
-        let flat = parameters.as_slice().unwrap_or_default();
+    /// Loss and gradient at the solver's `variables`.
+    fn evaluate(&self, variables: &Array1<f64>) -> (f64, Array1<f64>) {
+        let flat = &self.unscaled(variables);
         let chunk_rows = self.rows.rows().div_ceil(CHUNKS).max(1);
         let parts: Vec<(f64, Vec<f64>)> = (0..CHUNKS)
             .into_par_iter()
@@ -881,17 +1131,23 @@ impl<'a> SoftmaxProblem<'a> {
         let scale = 1.0 / self.rows.rows().max(1) as f64;
         let weights = self.columns * self.labels();
         let mut gradient = vec![0.0; flat.len()];
-        gradient.par_chunks_mut(1 << 14).enumerate().for_each(|(part, gradient)| {
-            for (at, value) in gradient.iter_mut().enumerate() {
-                let at = (part << 14) + at;
-                let sum: f64 = parts.iter().map(|(_, gradient)| gradient[at]).sum();
-                let penalty = if at < weights { self.penalty * flat[at] } else { 0.0 };
-                *value = (sum + penalty) * scale;
-            }
-        });
+        gradient
+            .par_chunks_mut(1 << 14)
+            .enumerate()
+            .for_each(|(part, gradient)| {
+                for (at, value) in gradient.iter_mut().enumerate() {
+                    let at = (part << 14) + at;
+                    let sum: f64 = parts.iter().map(|(_, gradient)| gradient[at]).sum();
+                    let penalty = if at < weights { self.penalty * flat[at] } else { 0.0 };
+                    *value = (sum + penalty) * scale * self.scales[at / self.class_weights.len()];
+                }
+            });
         let squares: f64 = flat[..weights].iter().map(|weight| weight * weight).sum();
         let loss: f64 = parts.iter().map(|(loss, _)| loss).sum();
-        ((loss + 0.5 * self.penalty * squares) * scale, Array1::from_vec(gradient))
+        (
+            (loss + 0.5 * self.penalty * squares) * scale,
+            Array1::from_vec(gradient),
+        )
     }
 
     /// Sum of losses and of their gradients over some rows; `L` is at least the number of labels.
@@ -958,7 +1214,10 @@ impl<'a> SoftmaxProblem<'a> {
             .map(|(column, square)| {
                 let weights = &weights[column * labels..(column + 1) * labels];
                 let mean = weights.iter().sum::<f64>() / labels as f64;
-                (square * weights.iter().map(|weight| (weight - mean).powi(2)).sum::<f64>(), column)
+                (
+                    square * weights.iter().map(|weight| (weight - mean).powi(2)).sum::<f64>(),
+                    column,
+                )
             })
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -973,7 +1232,11 @@ impl<'a> SoftmaxProblem<'a> {
             return read(evaluated);
         }
         let (loss, gradient) = self.evaluate(parameters);
-        read(last.insert(Evaluated { parameters: parameters.clone(), loss, gradient }))
+        read(last.insert(Evaluated {
+            parameters: parameters.clone(),
+            loss,
+            gradient,
+        }))
     }
 }
 
@@ -1009,4 +1272,250 @@ fn dense_gradient_norm(model: &PageModel, records: ArrayView2<'_, f64>, targets:
     let intercept = errors.sum_axis(Axis(0));
     let squares = weights.iter().chain(&intercept).map(|value| value * value).sum::<f64>();
     squares.sqrt() / records.nrows().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::GoldBlock;
+
+    const LABELS: usize = 3;
+
+    fn small_problem() -> (SparseMatrix, Vec<u8>) {
+        let mut rows = SparseMatrix::new();
+        let mut gold = Vec::new();
+        let mut random = crate::evaluate::SplitMix(3);
+        for n in 0..60u8 {
+            let label = n % 3;
+            let noisy = if random.chance(0.2) { (label + 1) % 3 } else { label };
+            let first = u32::from(noisy);
+            rows.push([(first, 0.6f32), (3 + random.below(4) as u32, 0.5)].into_iter());
+            gold.push(label);
+        }
+        (rows, gold)
+    }
+
+    fn options() -> TrainOptions {
+        TrainOptions {
+            tolerance: 1e-8,
+            penalty: 0.5,
+            ..TrainOptions::default()
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_the_slope_of_the_loss() {
+        let (rows, gold) = small_problem();
+        let weights = [1.0, 2.0, 0.5];
+        let problem = SoftmaxProblem::new(&rows, &gold, &weights, 7, 0.5);
+        let at = Array1::from_iter((0..8 * LABELS).map(|n| (n as f64 * 0.7).sin() * 0.01));
+        let (_, gradient) = problem.evaluate(&at);
+        for n in 0..at.len() {
+            let loss = |by: f64| {
+                let mut moved = at.clone();
+                moved[n] += by;
+                problem.evaluate(&moved).0
+            };
+            let slope = (loss(1e-5) - loss(-1e-5)) / 2e-5;
+            assert!((slope - gradient[n]).abs() < 1e-6, "{n}: {slope} {}", gradient[n]);
+        }
+    }
+
+    #[test]
+    fn sparse_and_linfa_fits_agree() {
+        // the same objective, so the same minimum: our sparse solver against linfa-logistic on the dense rows
+        let (rows, gold) = small_problem();
+        let problem = SoftmaxProblem::new(&rows, &gold, &[1.0; LABELS], 7, 0.5);
+        let fitted = problem.solve(&options()).unwrap();
+        let mut dense = Array2::<f64>::zeros((rows.rows(), 7));
+        for row in 0..rows.rows() {
+            let (columns, values) = rows.row(row);
+            for (column, value) in columns.iter().zip(values) {
+                dense[[row, *column as usize]] = f64::from(*value);
+            }
+        }
+        let targets: Array1<usize> = gold.iter().map(|label| usize::from(*label)).collect();
+        let linfa = MultiLogisticRegression::default()
+            .alpha(0.5)
+            .max_iterations(500)
+            .gradient_tolerance(1e-9)
+            .fit(&linfa::Dataset::new(dense.clone(), targets.clone()))
+            .unwrap();
+        for column in 0..7 {
+            for label in 0..LABELS {
+                let ours = fitted.weights[column * LABELS + label];
+                let theirs = linfa.params()[[column, label]];
+                assert!((ours - theirs).abs() < 1e-4, "{column} {label}: {ours} {theirs}");
+            }
+        }
+        let model = PageModel::new(linfa.params().clone(), linfa.intercept().clone());
+        assert!(dense_gradient_norm(&model, dense.view(), &targets, 0.5) < 1e-6);
+    }
+
+    #[test]
+    fn an_early_stop_is_an_error_unless_allowed() {
+        let (rows, gold) = small_problem();
+        let problem = SoftmaxProblem::new(&rows, &gold, &[1.0; LABELS], 7, 0.5);
+        let early = TrainOptions {
+            max_iterations: 1,
+            ..options()
+        };
+        assert!(matches!(
+            problem.solve(&early),
+            Err(Error::NotConverged { iterations: 1, .. })
+        ));
+        let allowed = problem
+            .solve(&TrainOptions {
+                allow_early_stop: true,
+                ..early
+            })
+            .unwrap();
+        assert!(allowed.gradient_norm > 1e-8);
+    }
+
+    #[test]
+    fn class_weights_pull_predictions_towards_their_label() {
+        let (rows, gold) = small_problem();
+        let intercept = |weights: [f64; LABELS]| {
+            let problem = SoftmaxProblem::new(&rows, &gold, &weights, 7, 0.5);
+            let fitted = problem.solve(&options()).unwrap();
+            fitted.weights[7 * LABELS] - fitted.weights[7 * LABELS + 1]
+        };
+        assert!(intercept([5.0, 1.0, 1.0]) > intercept([1.0, 1.0, 1.0]) + 0.5);
+    }
+
+    #[test]
+    fn the_strongest_columns_are_those_that_move_scores() {
+        let (rows, gold) = small_problem();
+        let problem = SoftmaxProblem::new(&rows, &gold, &[1.0; LABELS], 7, 0.5);
+        let fitted = problem.solve(&options()).unwrap();
+        assert_eq!(problem.strongest(&fitted.weights, 3), [0, 1, 2]);
+    }
+
+    #[test]
+    fn pages_are_thinned_evenly() {
+        let pages: Vec<Vec<usize>> = (0..10).map(|page| vec![page; 10]).collect();
+        assert_eq!(thinned(pages.clone(), 100).len(), 100);
+        assert_eq!(
+            thinned(pages.clone(), 40),
+            [vec![0; 10], vec![3; 10], vec![6; 10], vec![9; 10]].concat()
+        );
+        assert!(thinned(pages, 1).len() <= 10);
+    }
+
+    /// Pages of `sites` sites, each with an article and a list of teasers.
+    fn dataset(sites: usize) -> Dataset {
+        let block = |label: &str, text: String| GoldBlock {
+            text,
+            label: label.to_owned(),
+        };
+        let pages = (0..sites)
+            .map(|site| GoldPage {
+                id: format!("site{site}/page"),
+                kind: None,
+                url: None,
+                lang: None,
+                html: None,
+                text: None,
+                blocks: vec![
+                    block("body", format!("The council of town {site} voted on Tuesday to close the bridge for eleven weeks of repairs.")),
+                    block("body", format!("Engineers said that bearing {site} had worn out, and that the work could not wait any longer.")),
+                    block("promo", "You May Also Like".to_owned()),
+                    block("promo", format!("Ten stars who never came back from holiday number {site}")),
+                ],
+                unknown: BTreeMap::new(),
+            })
+            .collect();
+        Dataset {
+            pages,
+            ..Dataset::default()
+        }
+    }
+
+    fn quick() -> TrainOptions {
+        TrainOptions {
+            views: vec![View::Text],
+            folds: 3,
+            min_sites: 2,
+            most_features: 500,
+            ..TrainOptions::default()
+        }
+    }
+
+    #[test]
+    fn a_trained_classifier_labels_a_page_like_those_it_saw_and_is_saved_whole() {
+        let (classifier, report) = train(&mut dataset(9), &quick(), &Silent).unwrap();
+        assert_eq!((report.pages, report.sites, report.fits.len()), (9, 9, 2));
+        assert_eq!(report.views["text"].blocks.macro_f1.value, Some(1.0));
+        let text = "The council of town 44 voted on Tuesday to close the bridge for eleven weeks of repairs.\n\nYou May Also Like";
+        let page = crate::page::Page::from_text("x", text.to_owned(), Some(PageKind::Text)).unwrap();
+        let labelled = classifier.classify(&page, crate::segment::Split::Auto).unwrap();
+        assert_eq!(labelled.labels, [Label(0), Label(1)]);
+        let again = Classifier::from_bytes("x", &classifier.to_bytes().unwrap()).unwrap();
+        assert_eq!(
+            again
+                .classify(&page, crate::segment::Split::Auto)
+                .unwrap()
+                .probabilities,
+            labelled.probabilities
+        );
+        assert_eq!(again.to_bytes().unwrap(), classifier.to_bytes().unwrap());
+    }
+
+    #[test]
+    fn no_site_stands_in_two_folds_and_folds_are_even() {
+        let dataset = dataset(30);
+        let labels = dataset.labels().unwrap();
+        let options = quick();
+        let pages: Vec<(View, MatchedPage)> = dataset
+            .pages
+            .iter()
+            .flat_map(|gold| view_pages(gold, &options, &labels).unwrap())
+            .collect();
+        let folds = folds_by_site(&pages, &options);
+        let sizes: Vec<usize> = (0..3)
+            .map(|fold| folds.values().filter(|found| **found == fold).count())
+            .collect();
+        assert_eq!(sizes, [10, 10, 10]);
+        assert_ne!(folds, folds_by_site(&pages, &TrainOptions { seed: 2, ..options }));
+    }
+
+    #[test]
+    fn too_few_sites_and_rare_labels_are_refused() {
+        let message = train(&mut dataset(2), &quick(), &Silent).unwrap_err().to_string();
+        assert!(message.contains("2 site(s) for 3 folds"), "{message}");
+        let mut typo = dataset(9);
+        typo.pages[4].blocks[1].label = "bdoy".to_owned();
+        let message = train(&mut typo, &quick(), &Silent).unwrap_err().to_string();
+        assert!(message.contains("bdoy") && message.contains("site4/page"), "{message}");
+    }
+
+    #[test]
+    fn options_out_of_range_are_refused() {
+        for options in [
+            TrainOptions { folds: 1, ..quick() },
+            TrainOptions {
+                penalty: 0.0,
+                ..quick()
+            },
+            TrainOptions {
+                views: Vec::new(),
+                ..quick()
+            },
+            TrainOptions {
+                class_weights: BTreeMap::from([("body".to_owned(), -1.0)]),
+                ..quick()
+            },
+        ] {
+            assert!(matches!(options.validate(), Err(Error::Option { .. })));
+        }
+        let stray = TrainOptions {
+            class_weights: BTreeMap::from([("advert".to_owned(), 2.0)]),
+            ..quick()
+        };
+        assert!(matches!(
+            train(&mut dataset(9), &stray, &Silent),
+            Err(Error::UnknownLabel { .. })
+        ));
+    }
 }

@@ -49,14 +49,25 @@ pub fn views_of(gold: &GoldPage, views: &[View]) -> Vec<View> {
     if gold.html.is_some() {
         return views.to_vec();
     }
-    views.iter().copied().find(|view| view.kind() == PageKind::Text).into_iter().collect()
+    views
+        .iter()
+        .copied()
+        .find(|view| view.kind() == PageKind::Text)
+        .into_iter()
+        .collect()
 }
 
 /// A labelled page in one view, as blocks with gold labels.
 ///
 /// # Errors
 /// Those of [`match_gold`] and [`page_of`].
-pub fn view_page(gold: &GoldPage, view: View, labels: &LabelSet, most_unmatched: f64, seed: u64) -> Result<MatchedPage> {
+pub fn view_page(
+    gold: &GoldPage,
+    view: View,
+    labels: &LabelSet,
+    most_unmatched: f64,
+    seed: u64,
+) -> Result<MatchedPage> {
     if gold.html.is_none() || view == View::Html {
         return match_gold(gold, &page_of(gold)?, labels, most_unmatched);
     }
@@ -64,7 +75,12 @@ pub fn view_page(gold: &GoldPage, view: View, labels: &LabelSet, most_unmatched:
     let blocks: Vec<(String, Label)> = gold
         .blocks
         .iter()
-        .map(|block| Ok((block.text.split_whitespace().collect::<Vec<_>>().join(" "), labels.parse(&block.label)?)))
+        .map(|block| {
+            Ok((
+                block.text.split_whitespace().collect::<Vec<_>>().join(" "),
+                labels.parse(&block.label)?,
+            ))
+        })
         .collect::<Result<Vec<_>>>()?
         .into_iter()
         .filter(|(text, _)| !text.is_empty())
@@ -73,7 +89,11 @@ pub fn view_page(gold: &GoldPage, view: View, labels: &LabelSet, most_unmatched:
         View::Html | View::Text => blocks,
         View::Extracted => extract(blocks, labels, &mut random),
     };
-    let separator = if random.chance(SHARE_OF_BLANK_LINES) { "\n\n" } else { "\n" };
+    let separator = if random.chance(SHARE_OF_BLANK_LINES) {
+        "\n\n"
+    } else {
+        "\n"
+    };
     written(gold, &kept, separator)
 }
 
@@ -99,11 +119,20 @@ fn written(gold: &GoldPage, blocks: &[(String, Label)], separator: &str) -> Resu
         while places[first].0.end <= block.span.start {
             first += 1;
         }
-        let covering = places[first..].iter().take_while(|(place, _)| place.start < block.span.end);
+        let covering = places[first..]
+            .iter()
+            .take_while(|(place, _)| place.start < block.span.end);
         let most = covering.max_by_key(|(place, _)| place.end.min(block.span.end) - place.start.max(block.span.start));
         labels.push(most.map(|(_, label)| *label));
     }
-    Ok(MatchedPage { id: gold.id.clone(), site: gold.site(), segmented, labels, unmatched_words: 0, gold_words: 0 })
+    Ok(MatchedPage {
+        id: gold.id.clone(),
+        site: gold.site(),
+        segmented,
+        labels,
+        unmatched_words: 0,
+        gold_words: 0,
+    })
 }
 
 /// How an extractor treats a label's blocks; all chosen, after looking at what common extractors leave of news pages.
@@ -123,10 +152,34 @@ struct Habits {
 /// What happens to the blocks of a label; labels that have no role on a page are treated like the article.
 fn habits(name: &str) -> Habits {
     match name {
-        "caption" => Habits { inside: 0.85, behind: 0.7, outside: 0.4, each: 0.95, twice: 0.35 },
-        "promo" => Habits { inside: 0.5, behind: 0.5, outside: 0.08, each: 0.9, twice: 0.02 },
-        "other" => Habits { inside: 0.25, behind: 0.2, outside: 0.04, each: 0.8, twice: 0.01 },
-        _ => Habits { inside: 1.0, behind: 1.0, outside: 1.0, each: 0.98, twice: 0.01 },
+        "caption" => Habits {
+            inside: 0.85,
+            behind: 0.7,
+            outside: 0.4,
+            each: 0.95,
+            twice: 0.35,
+        },
+        "promo" => Habits {
+            inside: 0.5,
+            behind: 0.5,
+            outside: 0.08,
+            each: 0.9,
+            twice: 0.02,
+        },
+        "other" => Habits {
+            inside: 0.25,
+            behind: 0.2,
+            outside: 0.04,
+            each: 0.8,
+            twice: 0.01,
+        },
+        _ => Habits {
+            inside: 1.0,
+            behind: 1.0,
+            outside: 1.0,
+            each: 0.98,
+            twice: 0.01,
+        },
     }
 }
 
@@ -140,7 +193,9 @@ fn extract(blocks: Vec<(String, Label)>, labels: &LabelSet, random: &mut SplitMi
     let mut at = 0;
     while at < blocks.len() {
         let label = blocks[at].1;
-        let end = (at..blocks.len()).find(|next| blocks[*next].1 != label).unwrap_or(blocks.len());
+        let end = (at..blocks.len())
+            .find(|next| blocks[*next].1 != label)
+            .unwrap_or(blocks.len());
         let habits = habits(labels.name(label));
         let keep = match (first, last) {
             (Some(first), Some(last)) if at > first && end <= last => habits.inside,
@@ -187,10 +242,14 @@ pub fn parse_views(name: &str) -> Result<Vec<View>> {
     if name == "all" {
         return Ok(View::ALL.to_vec());
     }
-    View::ALL.into_iter().find(|view| view.as_str() == name).map(|view| vec![view]).ok_or_else(|| Error::Option {
-        option: "--view",
-        problem: format!("{name:?} is no view; give html, text, extracted or all"),
-    })
+    View::ALL
+        .into_iter()
+        .find(|view| view.as_str() == name)
+        .map(|view| vec![view])
+        .ok_or_else(|| Error::Option {
+            option: "--view",
+            problem: format!("{name:?} is no view; give html, text, extracted or all"),
+        })
 }
 
 #[cfg(test)]
@@ -206,7 +265,10 @@ mod tests {
         let mut blocks = Vec::new();
         let mut add = |label: &str, count: usize| {
             for n in 0..count {
-                blocks.push(GoldBlock { text: format!("{label} block number {n} with some words"), label: label.to_owned() });
+                blocks.push(GoldBlock {
+                    text: format!("A {label} block, number {n} with some words"),
+                    label: label.to_owned(),
+                });
             }
         };
         add("other", 40);
@@ -217,6 +279,7 @@ mod tests {
         add("other", 40);
         GoldPage {
             id: "a/b".to_owned(),
+            kind: None,
             url: None,
             lang: None,
             html: Some("<p>unused".to_owned()),
@@ -228,7 +291,10 @@ mod tests {
 
     fn counts(view: View, seed: u64) -> Vec<usize> {
         let matched = view_page(&page(), view, &labels(), 1.0, seed).unwrap();
-        labels().iter().map(|label| matched.labels.iter().filter(|found| **found == Some(label)).count()).collect()
+        labels()
+            .iter()
+            .map(|label| matched.labels.iter().filter(|found| **found == Some(label)).count())
+            .collect()
     }
 
     #[test]
@@ -239,18 +305,35 @@ mod tests {
     #[test]
     fn the_extracted_view_keeps_the_article_and_loses_most_furniture() {
         let seeds = 1..=20u64;
-        let mean = |label: usize| seeds.clone().map(|seed| counts(View::Extracted, seed)[label]).sum::<usize>() as f64 / 20.0;
+        let mean = |label: usize| {
+            seeds
+                .clone()
+                .map(|seed| counts(View::Extracted, seed)[label])
+                .sum::<usize>() as f64
+                / 20.0
+        };
         assert!(mean(0) > 19.0, "{}", mean(0));
         assert!(mean(3) < 30.0, "{}", mean(3));
-        assert!(seeds.clone().any(|seed| counts(View::Extracted, seed)[1] > 10), "captions stand twice");
-        assert!(seeds.clone().any(|seed| counts(View::Extracted, seed)[2] == 0) && seeds.clone().any(|seed| counts(View::Extracted, seed)[2] > 10));
+        assert!(
+            seeds.clone().any(|seed| counts(View::Extracted, seed)[1] > 10),
+            "captions stand twice"
+        );
+        assert!(
+            seeds.clone().any(|seed| counts(View::Extracted, seed)[2] == 0)
+                && seeds.clone().any(|seed| counts(View::Extracted, seed)[2] > 10)
+        );
     }
 
     #[test]
     fn the_same_seed_gives_the_same_page_and_another_does_not() {
         let texts = |seed| {
             let matched = view_page(&page(), View::Extracted, &labels(), 1.0, seed).unwrap();
-            matched.segmented.blocks.into_iter().map(|block| block.text).collect::<Vec<_>>()
+            matched
+                .segmented
+                .blocks
+                .into_iter()
+                .map(|block| block.text)
+                .collect::<Vec<_>>()
         };
         assert_eq!(texts(7), texts(7));
         assert_ne!(texts(7), texts(8));

@@ -66,7 +66,11 @@ pub struct Family {
 impl Family {
     /// A family; two families of one recipe must not share a name.
     pub const fn new(name: &'static str, group: Group) -> Self {
-        Self { name, group, seed: const_hash(name.as_bytes()) }
+        Self {
+            name,
+            group,
+            seed: const_hash(name.as_bytes()),
+        }
     }
 
     /// Hash of the feature of this family with these part hashes.
@@ -109,7 +113,11 @@ const NUMBERS: [u64; 100] = {
     let mut n = 0;
     while n < 100 {
         let digits = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
-        table[n] = if n < 10 { const_hash(&[digits[1]]) } else { const_hash(&digits) };
+        table[n] = if n < 10 {
+            const_hash(&[digits[1]])
+        } else {
+            const_hash(&digits)
+        };
         n += 1;
     }
     table
@@ -207,9 +215,18 @@ mod tests {
     #[test]
     fn a_hash_can_be_computed_from_the_spelling() {
         let family = Family::new("w", Group::Words);
-        assert_eq!(family.hash2(part("read"), part("more")), hash_of_spelling("w=read more"));
-        assert_eq!(family.hash3(part("a"), number(7), number(42)), hash_of_spelling("w=a 7 42"));
-        assert_eq!(family.hash1(number(1000)), hash_of_spelling(&format!("w={}", number_spelling(1000))));
+        assert_eq!(
+            family.hash2(part("read"), part("more")),
+            hash_of_spelling("w=read more")
+        );
+        assert_eq!(
+            family.hash3(part("a"), number(7), number(42)),
+            hash_of_spelling("w=a 7 42")
+        );
+        assert_eq!(
+            family.hash1(number(1000)),
+            hash_of_spelling(&format!("w={}", number_spelling(1000)))
+        );
     }
 
     #[test]

@@ -70,7 +70,8 @@ const BLOCKS: &str = "address article aside blockquote body caption center colgr
 const HIDDEN: &str = "applet audio canvas datalist head iframe meter noembed noframes noscript object progress rp script style \
     template textarea title video";
 
-const HIDDEN_FOREIGN: &str = "defs symbol title desc style script metadata clipPath mask pattern marker annotation annotation-xml";
+const HIDDEN_FOREIGN: &str =
+    "defs symbol title desc style script metadata clipPath mask pattern marker annotation annotation-xml";
 
 fn is_one_of(list: &str, name: &str) -> bool {
     list.split_whitespace().any(|word| word == name)
@@ -192,31 +193,16 @@ const AGREEING: &[(&str, &str)] = &[
     ("div in the head", "<head><div>a</div></head><p>b"),
     ("list items", "<ul><li>a<li>b<ul><li>c</ul>d<li>e</ul>f"),
     ("list item across a div", "<ul><li>a<div>b<li>c</ul>"),
-    (
-        "list item end tag through a list",
-        "<ul><li>a<ul>b</li>c</ul>d</ul>",
-    ),
+    ("list item end tag through a list", "<ul><li>a<ul>b</li>c</ul>d</ul>"),
     ("definition list", "<dl><dt>a<dd>b<dt>c<dd>d</dl>e"),
     ("nested headings", "<h1>a<h2>b</h1>c</h2>d"),
-    (
-        "heading in a div in a heading",
-        "<h1>a<div>b<h2>c</h2></div>d</h1>e",
-    ),
+    ("heading in a div in a heading", "<h1>a<div>b<h2>c</h2></div>d</h1>e"),
     ("button scope", "<p>a<button>b<p>c</button>d</p>e"),
-    (
-        "button in a button",
-        "<button>a<button>b</button>c</button>d",
-    ),
+    ("button in a button", "<button>a<button>b</button>c</button>d"),
     ("nested links", "<a href=1>a<a href=2>b</a>c</a>d"),
     ("link across paragraphs", "<a href=1>a<p>b</a>c<p>d"),
-    (
-        "link cut by the end of a block",
-        "<div><a href=1>a</div>b<p>c</a>d",
-    ),
-    (
-        "link around a block, then text",
-        "<a href=1><div>a</div>b</a>c",
-    ),
+    ("link cut by the end of a block", "<div><a href=1>a</div>b<p>c</a>d"),
+    ("link around a block, then text", "<a href=1><div>a</div>b</a>c"),
     (
         "link that a deep block keeps",
         "<a href=1>a<div>b<div>c</a>d</div>e</div>f",
@@ -225,10 +211,7 @@ const AGREEING: &[(&str, &str)] = &[
         "link with inline elements",
         "<a href=1><span>a<div>b<i>c</a>d</i>e</div>f",
     ),
-    (
-        "link closed after its block",
-        "<p><a href=1><div>a</div></a>b",
-    ),
+    ("link closed after its block", "<p><a href=1><div>a</div></a>b"),
     (
         "link closed out of scope",
         "<a href=1>a<object></a></object>b<table><tr><td></a>c</table>d",
@@ -242,10 +225,7 @@ const AGREEING: &[(&str, &str)] = &[
         "link in a cell does not leak",
         "<table><tr><td><a href=1>a<td>b</table>c",
     ),
-    (
-        "link before a table",
-        "<a href=1>a<table><tr><td>b</table>c</a>d",
-    ),
+    ("link before a table", "<a href=1>a<table><tr><td>b</table>c</a>d"),
     (
         "hidden link opened again stays hidden",
         "<p><a hidden href=1>a<p>b</a>c",
@@ -261,10 +241,7 @@ const AGREEING: &[(&str, &str)] = &[
         "<em><strong><div>a<div>b</em>c</div>d</strong>e</div>f",
     ),
     ("nobr in nobr", "<nobr>a<nobr>b</nobr>c</nobr>d"),
-    (
-        "font in font",
-        "<font size=1>a<font size=2>b<p>c</font>d</font>e",
-    ),
+    ("font in font", "<font size=1>a<font size=2>b<p>c</font>d</font>e"),
     (
         "entities",
         "&lt;a&gt; &amp;amp; &eacute;&notit; &#x41;&#66; &unknown; &#0; &#x80; &ampx",
@@ -278,10 +255,7 @@ const AGREEING: &[(&str, &str)] = &[
     ("unclosed comment", "a<!-- b <p>c"),
     ("doctype in the body", "a<!doctype html>b"),
     ("cdata in HTML", "a<![CDATA[b]]>c"),
-    (
-        "cdata in svg text",
-        "<svg><text><![CDATA[a<b>]]></text></svg>c",
-    ),
+    ("cdata in svg text", "<svg><text><![CDATA[a<b>]]></text></svg>c"),
     ("nul", "a\0b<svg><text>c\0d</text></svg>"),
     ("newlines", "a\r\nb\rc\nd"),
     ("pre", "<pre>\na\nb</pre>\nc<pre>\r\nd</pre>"),
@@ -289,20 +263,14 @@ const AGREEING: &[(&str, &str)] = &[
     ("xmp", "<p>a<xmp>b<p>c&amp;</xmp>d"),
     ("textarea", "a<textarea><p>b</textarea>c"),
     ("script", "a<script>b<!--<script>c</script>d--></script>e"),
-    (
-        "script end tag in a string",
-        "a<script>'</scripty>' </script >b",
-    ),
+    ("script end tag in a string", "a<script>'</scripty>' </script >b"),
     ("unclosed script", "a<script>b</p>"),
     ("script comment that ends", "a<script><!-- b --></script>c"),
     (
         "noscript",
         "<head><noscript><p>a</noscript></head>b<noscript><div>c</noscript>d",
     ),
-    (
-        "iframe and noembed",
-        "a<iframe><p>b</iframe>c<noembed>d</noembed>e",
-    ),
+    ("iframe and noembed", "a<iframe><p>b</iframe>c<noembed>d</noembed>e"),
     (
         "object, video, canvas",
         "a<object>b<p>c</object>d<video>e</video><canvas>f</canvas>g<audio>h</audio>i",
@@ -312,10 +280,7 @@ const AGREEING: &[(&str, &str)] = &[
         "void elements",
         "a<wbr>b<hr>c<input value=d>e<area>f<br/>g<col>h<source>i",
     ),
-    (
-        "self-closing is no end",
-        "<div/>a<span/>b</span>c</div>d<p/>e",
-    ),
+    ("self-closing is no end", "<div/>a<span/>b</span>c</div>d<p/>e"),
     (
         "template",
         "a<template><tr><td>b</template>c<table><template><p>d</template><tr><td>e</table>f",
@@ -349,22 +314,13 @@ const AGREEING: &[(&str, &str)] = &[
         "text out of a hidden table",
         "<table hidden>a<b>b</b><tr><td>c</table>d",
     ),
-    (
-        "block out of a hidden link",
-        "<a hidden href=1>a<div>b</a>c</div>d",
-    ),
+    ("block out of a hidden link", "<a hidden href=1>a<div>b</a>c</div>d"),
     (
         "style",
         "<p style='DISPLAY : None !important'>a</p><p style='color:red;visibility:hidden'>b</p><p style=display:block>c",
     ),
-    (
-        "hidden inline block is no boundary",
-        "a<div hidden>b</div>c",
-    ),
-    (
-        "ruby",
-        "<ruby>a<rp>(<rt>b<rp>)</ruby>c<ruby>d<rb>e<rtc>f<rt>g</ruby>h",
-    ),
+    ("hidden inline block is no boundary", "a<div hidden>b</div>c"),
+    ("ruby", "<ruby>a<rp>(<rt>b<rp>)</ruby>c<ruby>d<rb>e<rtc>f<rt>g</ruby>h"),
     ("form in a form", "<form>a<form>b</form>c</form>d"),
     ("form end tag inside a div", "<form>a<div>b</form>c</div>d"),
     ("fieldset", "<fieldset><legend>a</legend>b</fieldset>c"),
@@ -372,22 +328,13 @@ const AGREEING: &[(&str, &str)] = &[
         "table",
         "<table><caption>a</caption><colgroup><col></colgroup><thead><tr><th>b<tbody><tr><td>c<td>d</table>e",
     ),
-    (
-        "table without rows",
-        "<table><td>a<th>b<tr><td>c<tfoot><td>d</table>e",
-    ),
-    (
-        "table parts without a table",
-        "<tr><td>a</td><th>b</tr>c</tbody>d",
-    ),
+    ("table without rows", "<table><td>a<th>b<tr><td>c<tfoot><td>d</table>e"),
+    ("table parts without a table", "<tr><td>a</td><th>b</tr>c</tbody>d"),
     (
         "table in a table",
         "<table><tr><td><table><tr><td>a</table>b<td>c</table>d",
     ),
-    (
-        "table directly in a table",
-        "<table><tr><table><tr><td>a</table>",
-    ),
+    ("table directly in a table", "<table><tr><table><tr><td>a</table>"),
     (
         "end tags across a cell",
         "<div><table><tr><td>a</div>b</p>c</span>d</table>e</div>f",
@@ -401,10 +348,7 @@ const AGREEING: &[(&str, &str)] = &[
         "form in a table",
         "<table><form><tr><td>a</form>b</table>c<form>d</form>e",
     ),
-    (
-        "table closed by a cell's end",
-        "<table><tr><td>a</table>b</td>c",
-    ),
+    ("table closed by a cell's end", "<table><tr><td>a</table>b</td>c"),
     (
         "inputs and scripts in a table",
         "<table><input type=hidden><script>a</script><style>b</style><tr><td>c</table>",
@@ -413,10 +357,7 @@ const AGREEING: &[(&str, &str)] = &[
         "table in a paragraph",
         "<!doctype html><p>a<table><tr><td>b</table>c</p>d",
     ),
-    (
-        "foster parenting of text before all rows",
-        "<table>a<tr><td>b</table>c",
-    ),
+    ("foster parenting of text before all rows", "<table>a<tr><td>b</table>c"),
     (
         "foster parenting of an element before all rows",
         "<table><b>a</b><div>b</div><tr><td>c</table>d",
@@ -425,10 +366,7 @@ const AGREEING: &[(&str, &str)] = &[
         "svg",
         "a<svg><title>b</title><desc>c</desc><defs><text>d</text></defs>e<g><text>f<tspan>g</tspan></text><text>h</text></g></svg>i",
     ),
-    (
-        "svg self-closing",
-        "<svg><path/><text/>a<text>b</text></svg>c",
-    ),
+    ("svg self-closing", "<svg><path/><text/>a<text>b</text></svg>c"),
     (
         "svg style and script",
         "<svg><style>a</style><script>b</script><text>c</text></svg>d",
@@ -443,14 +381,8 @@ const AGREEING: &[(&str, &str)] = &[
         "svg link",
         "<svg><a href=1><text>a</text></a></svg>b<a href=2><svg><text>c</text></svg>d</a>e",
     ),
-    (
-        "end tag in svg that closes HTML",
-        "<div>a<svg><text>b</div>c",
-    ),
-    (
-        "svg font",
-        "<svg><font>a<text>b</text></font><font color=red>c</svg>d",
-    ),
+    ("end tag in svg that closes HTML", "<div>a<svg><text>b</div>c"),
+    ("svg font", "<svg><font>a<text>b</text></font><font color=red>c</svg>d"),
     (
         "math",
         "a<math><mi>b</mi><mo>+</mo><mtext><p>c</p></mtext><semantics><mn>d</mn><annotation>e</annotation></semantics></math>f",
@@ -470,10 +402,7 @@ const AGREEING: &[(&str, &str)] = &[
         "<head></head><frameset><frame></frameset><noframes>a</noframes>",
     ),
     ("image", "a<img alt=b>c<image alt=d>e"),
-    (
-        "upper case",
-        "<DIV>a</DIV><A HREF=x>b</A><P>c<P>d<SCRIPT>e</SCRIPT>f",
-    ),
+    ("upper case", "<DIV>a</DIV><A HREF=x>b</A><P>c<P>d<SCRIPT>e</SCRIPT>f"),
     (
         "attributes of all kinds",
         "<a href='>'>a</a><a/href=x>b</a><a x=\"'\" href>c</a><a href=\"x\"title='y'>d</a><p =a>e",
@@ -512,9 +441,7 @@ fn snippets_give_the_lines_and_links_of_the_browsers_tree() {
     for (name, source) in AGREEING {
         let (ours, browser) = (our_lines(source), browser_lines(source));
         if ours != browser {
-            failures.push(format!(
-                "{name}: {source:?}\n    ours {ours:?}\n browser {browser:?}"
-            ));
+            failures.push(format!("{name}: {source:?}\n    ours {ours:?}\n browser {browser:?}"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -580,8 +507,7 @@ fn real_pages_give_the_words_of_the_browsers_tree() {
     let mut pages = 0;
     let mut below = Vec::new();
     for line in BufReader::new(decoder).lines().step_by(PAGE_STEP) {
-        let page: serde_json::Value =
-            serde_json::from_str(&line.expect("UTF-8")).expect("a JSON record");
+        let page: serde_json::Value = serde_json::from_str(&line.expect("UTF-8")).expect("a JSON record");
         let source = page["html"].as_str().expect("html is text");
         let common = common_words(&our_lines(source), &browser_lines(source));
         pages += 1;
@@ -589,10 +515,7 @@ fn real_pages_give_the_words_of_the_browsers_tree() {
             below.push((page["id"].to_string(), common));
         }
     }
-    println!(
-        "{pages} pages, {} below {MIN_COMMON}: {below:?}",
-        below.len()
-    );
+    println!("{pages} pages, {} below {MIN_COMMON}: {below:?}", below.len());
     assert!(pages > 0, "{} has no pages", path.display());
     let agreeing = 1.0 - below.len() as f64 / pages as f64;
     assert!(agreeing >= MIN_PAGES, "{below:?}");

@@ -1,1 +1,106 @@
-fn main(){}
+//! The `unbait` tool: verbs to exit codes, and errors with their causes to standard error.
+//!
+//! Results go to standard output and everything else to standard error; a closed pipe is not an error.
+
+mod choice;
+mod clean;
+mod eval;
+mod explain;
+mod figures;
+mod inputs;
+mod output;
+mod score;
+mod terminal;
+mod train;
+mod training;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use unbait::error::{Error, Result};
+
+/// Labels every text block of web pages, plain text or HTML, as body, caption, promo or other.
+#[derive(Parser)]
+#[command(name = "unbait", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  some inputs failed; each is named on standard error
+  2  wrong usage, or nothing could be done
+  3  a figure is below the one given by --fail-under";
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Give every block of pages its label, with probabilities
+    Score(score::Args),
+    /// Print the blocks of pages that are worth keeping
+    Clean(clean::Args),
+    /// Say why blocks of a page get their labels
+    Explain(explain::Args),
+    /// Make a model from labelled pages
+    Train(train::Args),
+    /// Measure a model, or a training, on labelled pages
+    Eval(eval::Args),
+}
+
+/// How a verb ended when no error stopped it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was done.
+    Done,
+    /// Some inputs failed; each was named.
+    SomeFailed,
+    /// All inputs failed; each was named.
+    AllFailed,
+    /// A figure is below the one that was asked for.
+    Below,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::SomeFailed => 1,
+            Outcome::AllFailed => 2,
+            Outcome::Below => 3,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Score(args) => score::run(&args),
+        Verb::Clean(args) => clean::run(&args),
+        Verb::Explain(args) => explain::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Eval(args) => eval::run(&args),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_closed_pipe(error: &Error) -> bool {
+    matches!(error, Error::Output { source } if source.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Uses this many threads from here on; without a number as many as there are processors.
+pub fn use_threads(threads: Option<std::num::NonZeroUsize>) -> Result<()> {
+    let count = threads.map_or(0, std::num::NonZeroUsize::get);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
+        .build_global()
+        .map_err(|error| Error::Option {
+            option: "--threads",
+            problem: error.to_string(),
+        })
+}

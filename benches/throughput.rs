@@ -1,0 +1,152 @@
+//! Bytes per second on one core, from pages to labelled blocks, beside what sets the floor in the same run.
+//!
+//! Pages are those of `datasets/`; with `UNBAIT_DATA` naming a folder that has `bench-pages.jsonl.zst`, real ones.
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use html5ever::tendril::TendrilSink;
+use std::path::Path;
+use std::sync::OnceLock;
+use unbait::classifier::Classifier;
+use unbait::page::{Page, PageKind};
+use unbait::segment::{Split, segment};
+
+fn main() {
+    divan::main();
+}
+
+/// HTML pages and the same pages as plain text, a block a paragraph.
+struct Corpus {
+    html: Vec<Page>,
+    text: Vec<Page>,
+}
+
+fn corpus() -> &'static Corpus {
+    static CORPUS: OnceLock<Corpus> = OnceLock::new();
+    CORPUS.get_or_init(|| {
+        let html: Vec<Page> = sources()
+            .into_iter()
+            .map(|source| page(source, PageKind::Html))
+            .collect();
+        let text = html
+            .iter()
+            .map(|page_of_html| {
+                let blocks = segment(page_of_html, Split::Auto).blocks;
+                page(
+                    blocks
+                        .iter()
+                        .map(|block| block.text.as_str())
+                        .collect::<Vec<_>>()
+                        .join("\n\n"),
+                    PageKind::Text,
+                )
+            })
+            .collect();
+        Corpus { html, text }
+    })
+}
+
+fn page(text: String, kind: PageKind) -> Page {
+    Page::from_text("bench", text, Some(kind)).expect("bench pages are small")
+}
+
+fn sources() -> Vec<String> {
+    let real = std::env::var("UNBAIT_DATA").map(|folder| Path::new(&folder).join("bench-pages.jsonl.zst"));
+    let invented = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/html.jsonl");
+    let bytes = match real {
+        Ok(path) => {
+            let file = std::fs::File::open(path).expect("bench-pages.jsonl.zst in UNBAIT_DATA");
+            let mut decoder = zstd::Decoder::new(file).expect("a Zstandard file");
+            decoder.window_log_max(27).expect("a window of 2^27");
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut decoder, &mut bytes).expect("a whole file");
+            bytes
+        }
+        Err(_) => std::fs::read(invented).expect("datasets/html.jsonl"),
+    };
+    serde_json::Deserializer::from_slice(&bytes)
+        .into_iter::<serde_json::Value>()
+        .filter_map(|page| page.ok()?.get("html")?.as_str().map(str::to_owned))
+        .collect()
+}
+
+fn bytes(pages: &[Page]) -> BytesCount {
+    BytesCount::new(pages.iter().map(|page| page.text.len()).sum::<usize>())
+}
+
+#[divan::bench(sample_count = 10)]
+fn html_to_labelled_blocks(bencher: Bencher) {
+    let classifier = Classifier::shipped().expect("the shipped model");
+    let pages = &corpus().html;
+    bencher.counter(bytes(pages)).bench_local(|| {
+        for page in pages {
+            black_box(classifier.classify(page, Split::Auto)).expect("a labelled page");
+        }
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn html_to_blocks(bencher: Bencher) {
+    let pages = &corpus().html;
+    bencher.counter(bytes(pages)).bench_local(|| {
+        for page in pages {
+            black_box(segment(page, Split::Auto));
+        }
+    });
+}
+
+/// The peer for HTML: html5ever's tree, without any use of it.
+#[divan::bench(sample_count = 10)]
+fn html_to_html5ever_tree(bencher: Bencher) {
+    let pages = &corpus().html;
+    bencher.counter(bytes(pages)).bench_local(|| {
+        for page in pages {
+            let sink = markup5ever_rcdom::RcDom::default();
+            black_box(html5ever::parse_document(sink, Default::default()).one(page.text.as_str()));
+        }
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn text_to_labelled_blocks(bencher: Bencher) {
+    let classifier = Classifier::shipped().expect("the shipped model");
+    let pages = &corpus().text;
+    bencher.counter(bytes(pages)).bench_local(|| {
+        for page in pages {
+            black_box(classifier.classify(page, Split::Auto)).expect("a labelled page");
+        }
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn text_to_blocks(bencher: Bencher) {
+    let pages = &corpus().text;
+    bencher.counter(bytes(pages)).bench_local(|| {
+        for page in pages {
+            black_box(segment(page, Split::Auto));
+        }
+    });
+}
+
+/// The peer for text: a Snowball stem of every word, without a cache.
+#[divan::bench(sample_count = 10)]
+fn text_to_stems(bencher: Bencher) {
+    let stemmer = rust_stemmers::Stemmer::create(rust_stemmers::Algorithm::English);
+    let pages = &corpus().text;
+    bencher.counter(bytes(pages)).bench_local(|| {
+        for page in pages {
+            for word in page
+                .text
+                .split(|c: char| !c.is_alphanumeric())
+                .filter(|word| !word.is_empty())
+            {
+                black_box(stemmer.stem(&word.to_lowercase()));
+            }
+        }
+    });
+}
+
+#[divan::bench(sample_count = 20)]
+fn load_the_shipped_model(bencher: Bencher) {
+    bencher.bench_local(|| black_box(Classifier::shipped()).expect("the shipped model"));
+}

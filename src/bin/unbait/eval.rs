@@ -1,0 +1,398 @@
+//! `unbait eval`: labelled pages to figures, of a model as it is or of a training by cross-validation.
+//!
+//! A model that was trained on the pages it is measured on looks better than it is; --folds measures on sites left out.
+
+use crate::Outcome;
+use crate::figures;
+use crate::inputs::{BUILT_IN, read_model};
+use crate::output::{Results, WholeFile, json, note, write_file};
+use crate::score::Probabilities;
+use crate::training::{DataArgs, FitArgs, Steps, complain_from};
+use clap::ValueEnum;
+use ndarray::ArrayView1;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use unbait::classifier::{Classifier, LabelledPage, most_likely};
+use unbait::dataset::{Dataset, GoldPage};
+use unbait::error::{Error, Result};
+use unbait::evaluate::{Figures, Judged, figures};
+use unbait::label::{Label, LabelSet};
+use unbait::train::{OutOfFold, TrainOptions, cross_validate};
+use unbait::view::{View, view_page, views_of};
+
+const EXAMPLE: &str = "\
+Example:
+  unbait eval my-pages.jsonl --view html --errors errors.jsonl
+  unbait eval datasets/ --folds 5 --fail-under 0.85";
+
+/// Measure a model, or a training, on labelled pages.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Model file to measure; `blocks` is the built-in model
+    #[arg(long, value_name = "FILE", default_value = BUILT_IN, conflicts_with = "folds")]
+    model: PathBuf,
+    /// Measure a training instead, by cross-validation with this many folds by site
+    #[arg(long, value_name = "K")]
+    folds: Option<usize>,
+    #[command(flatten)]
+    fit: FitArgs,
+    /// How figures are printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// End with exit code 3 when the macro F1 of a view is below this, 0 to 1
+    #[arg(long, value_name = "F1")]
+    fail_under: Option<f64>,
+    /// File for the blocks with a wrong label, as JSON lines, the surest first
+    #[arg(long, value_name = "FILE")]
+    errors: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Tables for people
+    Table,
+    /// All figures as one JSON object
+    Json,
+}
+
+/// What was measured, however it was measured.
+struct Measured {
+    /// Printed as table or JSON.
+    text: String,
+    /// By view.
+    macro_f1: Vec<(String, Option<f64>)>,
+    /// As JSON lines.
+    mistakes: String,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<Outcome> {
+    crate::use_threads(args.data.threads)?;
+    if args.folds.is_none() && args.fit != FitArgs::default() {
+        return Err(Error::Option {
+            option: "--folds",
+            problem:
+                "an option of training was given, but a model is measured as it is; give --folds to measure a training"
+                    .to_owned(),
+        });
+    }
+    if let Some(least) = args.fail_under.filter(|least| !(0.0..=1.0).contains(least)) {
+        return Err(Error::Option {
+            option: "--fail-under",
+            problem: format!("{least}; wanted 0 to 1"),
+        });
+    }
+    let options = args.data.options()?;
+    if let Some(path) = &args.errors {
+        // better known now than after the measuring; dropped, it leaves nothing
+        WholeFile::create(path).map(drop)?;
+    }
+    let mut dataset = args.data.read()?;
+    let named = dataset.errors.len();
+    let measured = match args.folds {
+        Some(folds) => measure_training(
+            &mut dataset,
+            &TrainOptions {
+                folds,
+                ..args.fit.options(options)
+            },
+            args.format,
+        ),
+        None => measure_model(&mut dataset, &read_model(&args.model)?, &options, args.format),
+    };
+    complain_from(&dataset, named);
+    let measured = measured?;
+    if let Some(path) = &args.errors {
+        write_file(path, measured.mistakes.as_bytes())?;
+    }
+    let mut results = Results::data();
+    results.write(&measured.text)?;
+    results.flush()?;
+    let outcome = if dataset.errors.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    };
+    Ok(args
+        .fail_under
+        .filter(|least| is_below(&measured, *least))
+        .map_or(outcome, |_| Outcome::Below))
+}
+
+/// Whether the macro F1 of a view is below this; names the views.
+fn is_below(measured: &Measured, least: f64) -> bool {
+    let below = measured
+        .macro_f1
+        .iter()
+        .filter(|(_, macro_f1)| macro_f1.is_none_or(|macro_f1| macro_f1 < least));
+    let named: Vec<String> = below
+        .map(|(view, macro_f1)| {
+            format!(
+                "{view} view: macro F1 {}",
+                macro_f1.map_or("-".to_owned(), |value| format!("{value:.3}"))
+            )
+        })
+        .collect();
+    named.iter().for_each(|view| note(&format!("{view} is below {least}")));
+    !named.is_empty()
+}
+
+// ---- a model
+
+#[derive(Serialize)]
+struct ModelFigures {
+    blocks: Figures,
+    words: Figures,
+}
+
+#[derive(Serialize)]
+struct ModelReport<'a> {
+    labels: &'a LabelSet,
+    pages: usize,
+    views: BTreeMap<&'static str, ModelFigures>,
+}
+
+/// A labelled page in one view with the labels that the model gives.
+struct Viewed {
+    view: View,
+    id: String,
+    gold: Vec<Option<Label>>,
+    labelled: LabelledPage,
+}
+
+fn measure_model(
+    dataset: &mut Dataset,
+    classifier: &Classifier,
+    options: &TrainOptions,
+    format: Format,
+) -> Result<Measured> {
+    let labels = classifier.labels();
+    check_labels(dataset, labels)?;
+    let results: Vec<Result<Vec<Viewed>>> = dataset
+        .pages
+        .par_iter()
+        .map(|gold| viewed(gold, classifier, options))
+        .collect();
+    let mut pages = Vec::new();
+    let mut used = 0;
+    for result in results {
+        match result {
+            Ok(found) => {
+                used += usize::from(!found.is_empty());
+                pages.extend(found);
+            }
+            Err(error) => dataset.errors.push(error),
+        }
+    }
+    let mut views = BTreeMap::new();
+    for view in &options.views {
+        let judged: Vec<Vec<Judged>> = pages
+            .iter()
+            .filter(|page| page.view == *view)
+            .map(Viewed::judged)
+            .collect();
+        if judged.iter().any(|page| !page.is_empty()) {
+            let (blocks, words) = figures(labels, &judged)?;
+            views.insert(view.as_str(), ModelFigures { blocks, words });
+        }
+    }
+    if views.is_empty() {
+        return Err(Error::Dataset {
+            problem: "no page has a labelled block in this --view".to_owned(),
+        });
+    }
+    let mistakes = pages.iter().flat_map(|page| page.mistakes(labels)).collect();
+    let macro_f1 = views
+        .iter()
+        .map(|(view, figures)| ((*view).to_owned(), figures.blocks.macro_f1.value))
+        .collect();
+    let report = ModelReport {
+        labels,
+        pages: used,
+        views,
+    };
+    let text = match format {
+        Format::Json => json(&report)? + "\n",
+        Format::Table => model_tables(&report),
+    };
+    Ok(Measured {
+        text,
+        macro_f1,
+        mistakes: lines(mistakes)?,
+    })
+}
+
+fn check_labels(dataset: &Dataset, labels: &LabelSet) -> Result<()> {
+    for page in &dataset.pages {
+        if let Some(block) = page.blocks.iter().find(|block| labels.find(&block.label).is_none()) {
+            return Err(Error::Dataset {
+                problem: format!(
+                    "page {:?} has the label {:?}, which the model lacks (it has {}); give a model with these labels, or --folds",
+                    page.id,
+                    block.label,
+                    labels.names().join(", ")
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn viewed(gold: &GoldPage, classifier: &Classifier, options: &TrainOptions) -> Result<Vec<Viewed>> {
+    views_of(gold, &options.views)
+        .into_iter()
+        .map(|view| {
+            let matched = view_page(gold, view, classifier.labels(), options.max_unmatched, options.seed)?;
+            let labelled = classifier.classify_segmented(matched.segmented)?;
+            Ok(Viewed {
+                view,
+                id: matched.id,
+                gold: matched.labels,
+                labelled,
+            })
+        })
+        .collect()
+}
+
+impl Viewed {
+    fn judged(&self) -> Vec<Judged> {
+        let blocks = self.gold.iter().zip(&self.labelled.labels).zip(&self.labelled.words);
+        blocks
+            .filter_map(|((gold, predicted), words)| {
+                gold.map(|gold| Judged {
+                    gold,
+                    predicted: *predicted,
+                    words: f64::from(*words),
+                })
+            })
+            .collect()
+    }
+
+    fn mistakes<'a>(&'a self, labels: &'a LabelSet) -> Vec<Mistake<'a>> {
+        let blocks = self.labelled.segmented.blocks.iter().zip(&self.gold).enumerate();
+        blocks
+            .filter_map(|(block, (found, gold))| {
+                let row = self.labelled.probabilities.row(block);
+                Mistake::new(
+                    &self.id,
+                    self.view,
+                    block,
+                    (*gold)?,
+                    self.labelled.labels[block],
+                    row,
+                    &found.text,
+                    labels,
+                )
+            })
+            .collect()
+    }
+}
+
+fn model_tables(report: &ModelReport<'_>) -> String {
+    let mut text = format!("{} pages; intervals are 95 %, over pages\n", report.pages);
+    for (view, measured) in &report.views {
+        text.push_str(&format!("\n{view} view, {} pages\n", measured.blocks.pages));
+        text.push_str(&figures::by_label("by blocks", &measured.blocks));
+        text.push('\n');
+        text.push_str(&figures::by_label("by words", &measured.words));
+        text.push('\n');
+        text.push_str(&figures::confusion(&measured.blocks));
+    }
+    text
+}
+
+// ---- a training
+
+fn measure_training(dataset: &mut Dataset, options: &TrainOptions, format: Format) -> Result<Measured> {
+    let steps = Steps::default();
+    let validated = cross_validate(dataset, options, &steps);
+    steps.end();
+    let (labels, report, blocks) = validated?;
+    let text = match format {
+        Format::Json => json(&report)? + "\n",
+        Format::Table => figures::report(&report),
+    };
+    let macro_f1 = report
+        .views
+        .iter()
+        .map(|(view, figures)| (view.clone(), figures.blocks.macro_f1.value))
+        .collect();
+    let mistakes = blocks
+        .iter()
+        .filter_map(|block| out_of_fold_mistake(block, &labels))
+        .collect();
+    Ok(Measured {
+        text,
+        macro_f1,
+        mistakes: lines(mistakes)?,
+    })
+}
+
+fn out_of_fold_mistake<'a>(block: &'a OutOfFold, labels: &'a LabelSet) -> Option<Mistake<'a>> {
+    let gold = labels.find(block.gold.as_deref()?)?;
+    let row = ArrayView1::from(block.p.as_slice());
+    let predicted = *most_likely(row.insert_axis(ndarray::Axis(0))).first()?;
+    Mistake::new(
+        &block.id,
+        block.view,
+        block.block,
+        gold,
+        predicted,
+        row,
+        &block.text,
+        labels,
+    )
+}
+
+// ---- mistakes
+
+/// A block with a wrong label.
+#[derive(Serialize)]
+struct Mistake<'a> {
+    id: &'a str,
+    view: View,
+    block: usize,
+    gold: &'a str,
+    predicted: &'a str,
+    p: Probabilities<'a>,
+    text: &'a str,
+    #[serde(skip)]
+    sureness: f64,
+}
+
+impl<'a> Mistake<'a> {
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        id: &'a str,
+        view: View,
+        block: usize,
+        gold: Label,
+        predicted: Label,
+        row: ArrayView1<'_, f64>,
+        text: &'a str,
+        labels: &'a LabelSet,
+    ) -> Option<Self> {
+        (gold != predicted).then(|| Self {
+            id,
+            view,
+            block,
+            gold: labels.name(gold),
+            predicted: labels.name(predicted),
+            p: Probabilities::new(labels, row, |_| true),
+            text,
+            sureness: row[predicted.index()],
+        })
+    }
+}
+
+/// Mistakes as JSON lines, the surest first.
+fn lines(mut mistakes: Vec<Mistake<'_>>) -> Result<String> {
+    let place = |mistake: &Mistake<'_>| (mistake.id.to_owned(), mistake.view, mistake.block);
+    mistakes.sort_by(|a, b| b.sureness.total_cmp(&a.sureness).then_with(|| place(a).cmp(&place(b))));
+    mistakes.iter().map(|mistake| Ok(json(mistake)? + "\n")).collect()
+}

@@ -1,0 +1,174 @@
+//! Figures to tables for people: precision, recall and F1 of each label with intervals, and confusion counts.
+//!
+//! What is undefined is printed `-`.
+
+use unbait::evaluate::{Estimate, Figures};
+use unbait::train::Report;
+
+/// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            if column == 0 {
+                format!("{cell:width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A figure with three decimals and its interval.
+pub fn estimate(estimate: &Estimate) -> String {
+    match (estimate.value, estimate.low, estimate.high) {
+        (Some(value), Some(low), Some(high)) => format!("{value:.3} [{low:.3}, {high:.3}]"),
+        (Some(value), _, _) => format!("{value:.3}"),
+        (None, _, _) => "-".to_owned(),
+    }
+}
+
+/// The figures by label, and below them those of all labels.
+pub fn by_label(unit: &str, figures: &Figures) -> String {
+    let header = [unit, "precision", "recall", "F1", "support"]
+        .map(str::to_owned)
+        .to_vec();
+    let labels = figures.labels.iter().map(|label| {
+        let support = format!("{:.0}", label.support);
+        vec![
+            label.label.clone(),
+            estimate(&label.precision),
+            estimate(&label.recall),
+            estimate(&label.f1),
+            support,
+        ]
+    });
+    let overall = [("macro F1", &figures.macro_f1), ("accuracy", &figures.accuracy)].map(|(name, figure)| {
+        vec![
+            name.to_owned(),
+            String::new(),
+            String::new(),
+            estimate(figure),
+            String::new(),
+        ]
+    });
+    table(&std::iter::once(header).chain(labels).chain(overall).collect::<Vec<_>>())
+}
+
+/// Counts of gold labels (rows) that were given each label (columns).
+pub fn confusion(figures: &Figures) -> String {
+    let names = figures.labels.iter().map(|label| label.label.clone());
+    let header = std::iter::once("gold / predicted".to_owned())
+        .chain(names.clone())
+        .collect();
+    let rows = names.zip(&figures.confusion).map(|(name, counts)| {
+        std::iter::once(name)
+            .chain(counts.iter().map(|count| format!("{count:.0}")))
+            .collect()
+    });
+    table(&std::iter::once(header).chain(rows).collect::<Vec<Vec<String>>>())
+}
+
+/// Everything that a training or a cross-validation found out.
+pub fn report(report: &Report) -> String {
+    let mut text = format!(
+        "{} pages of {} sites; intervals are 95 %, over pages\n",
+        report.pages, report.sites
+    );
+    let blocks: Vec<String> = report
+        .blocks
+        .iter()
+        .map(|(label, count)| format!("{label} {count}"))
+        .collect();
+    text.push_str(&format!("labelled blocks: {}\n", blocks.join(", ")));
+    text.push_str(&format!(
+        "words of the blocks that do not stand in the pages: {} of {}; blocks of the pages without a label: {}\n",
+        report.unmatched_words, report.gold_words, report.unlabelled_blocks
+    ));
+    if !report.fits.is_empty() {
+        text.push('\n');
+        text.push_str(&fits(report));
+    }
+    for (view, figures) in &report.views {
+        text.push_str(&format!(
+            "\n{view} view, {} pages, out of {} folds by site\n",
+            figures.blocks.pages, report.folds
+        ));
+        text.push_str(&by_label("by blocks", &figures.blocks));
+        text.push_str(&format!(
+            "macro F1 of the n-gram model alone: {}\n\n",
+            estimate(&figures.ngram.macro_f1)
+        ));
+        text.push_str(&by_label("by words", &figures.words));
+        text.push('\n');
+        text.push_str(&confusion(&figures.blocks));
+    }
+    text
+}
+
+fn fits(report: &Report) -> String {
+    let header = ["fit", "rows", "columns", "iterations", "gradient norm", ""]
+        .map(str::to_owned)
+        .to_vec();
+    let rows = report.fits.iter().map(|fit| {
+        vec![
+            format!("{} model, {} pages", fit.model, fit.kind),
+            fit.rows.to_string(),
+            fit.columns.to_string(),
+            fit.iterations.map_or_else(|| "-".to_owned(), |count| count.to_string()),
+            format!("{:.2e}", fit.gradient_norm),
+            if fit.stopped_early {
+                "stopped early".to_owned()
+            } else {
+                String::new()
+            },
+        ]
+    });
+    table(&std::iter::once(header).chain(rows).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_undefined_is_a_dash() {
+        assert_eq!(
+            estimate(&Estimate {
+                value: None,
+                low: None,
+                high: None
+            }),
+            "-"
+        );
+        assert_eq!(
+            estimate(&Estimate {
+                value: Some(0.5),
+                low: Some(0.25),
+                high: Some(1.0)
+            }),
+            "0.500 [0.250, 1.000]"
+        );
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = [
+            vec!["a".to_owned(), "10".to_owned()],
+            vec!["long".to_owned(), "5".to_owned()],
+        ];
+        assert_eq!(table(&rows), "a     10\nlong   5\n");
+    }
+}

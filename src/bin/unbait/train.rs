@@ -1,0 +1,93 @@
+//! `unbait train`: labelled pages to a model file, with the figures of its training out of fold.
+//!
+//! The printed figures are those of models that never saw the pages' sites; the model that is written saw all of them.
+
+use crate::Outcome;
+use crate::figures;
+use crate::output::{Results, WholeFile, json, write_file};
+use crate::training::{DataArgs, FitArgs, Steps, complain_from};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use unbait::error::Result;
+use unbait::train::{Report, TrainOptions, train};
+
+const EXAMPLE: &str = "\
+Example:
+  unbait train datasets/ -o my-model.safetensors --report report.json";
+
+/// Make a model from labelled pages.
+///
+/// Prints the files that were read with their SHA-256, how the fits ended, and figures on held-out sites.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Number of folds by site, 2 or more
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().folds)]
+    folds: usize,
+    #[command(flatten)]
+    fit: FitArgs,
+    /// Model file to write
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// File for the whole report as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct FullReport<'a> {
+    /// Name and SHA-256 of each file that was read.
+    files: &'a [(String, String)],
+    options: &'a TrainOptions,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<Outcome> {
+    crate::use_threads(args.data.threads)?;
+    let options = TrainOptions {
+        folds: args.folds,
+        ..args.fit.options(args.data.options()?)
+    };
+    for path in std::iter::once(&args.output).chain(&args.report) {
+        // a file that cannot be written is better known before hours of training; dropped, it leaves nothing
+        WholeFile::create(path).map(drop)?;
+    }
+    let mut dataset = args.data.read()?;
+    let named = dataset.errors.len();
+    let steps = Steps::default();
+    let trained = train(&mut dataset, &options, &steps);
+    steps.end();
+    complain_from(&dataset, named);
+    let (classifier, report) = trained?;
+    write_file(&args.output, &classifier.to_bytes()?)?;
+    if let Some(path) = &args.report {
+        write_report(
+            path,
+            &FullReport {
+                files: &dataset.files,
+                options: &options,
+                report: &report,
+            },
+        )?;
+    }
+    let mut results = Results::data();
+    for (name, checksum) in &dataset.files {
+        results.write(&format!("{checksum}  {name}\n"))?;
+    }
+    results.write("\n")?;
+    results.write(&figures::report(&report))?;
+    results.flush()?;
+    Ok(if dataset.errors.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    })
+}
+
+fn write_report(path: &Path, report: &FullReport<'_>) -> Result<()> {
+    write_file(path, (json(report)? + "\n").as_bytes())
+}

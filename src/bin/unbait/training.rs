@@ -1,0 +1,234 @@
+//! Arguments to training options, and labelled pages read with everything that is odd about them named.
+//!
+//! Defaults are those of the library; nothing here has a default of its own.
+
+use crate::choice::named_number;
+use crate::output::{complain, note};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Mutex;
+use unbait::dataset::Dataset;
+use unbait::error::{Error, Result};
+use unbait::train::{Progress, TrainOptions};
+use unbait::view::{View, parse_views};
+
+/// Labelled pages and how they are looked at.
+#[derive(clap::Args)]
+pub struct DataArgs {
+    /// Labelled pages: JSON lines, plain, .gz or .zst; of folders all .jsonl, .jsonl.gz and .jsonl.zst files
+    #[arg(value_name = "DATA", required = true)]
+    data: Vec<PathBuf>,
+    /// The only labels allowed in the data, separated by commas; without it all that occur
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    labels: Vec<String>,
+    /// Leave out the pages whose id begins with this; can be given several times
+    #[arg(long, value_name = "PREFIX")]
+    exclude: Vec<String>,
+    /// The views of the pages: html, text (all blocks as plain text), extracted (what an extractor would leave), or all
+    #[arg(long, default_value_t = Views(TrainOptions::default().views))]
+    view: Views,
+    /// Seed of the extracted view and of the folds
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().seed)]
+    seed: u64,
+    /// Largest share of the words of a page's blocks that need not stand in the page, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = TrainOptions::default().max_unmatched)]
+    max_unmatched: f64,
+    /// Number of threads; without it as many as there are processors
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+}
+
+/// How the two models are fitted.
+#[derive(clap::Args, Clone, Debug, PartialEq)]
+pub struct FitArgs {
+    /// L2 penalty of the n-gram model against the sum of losses: 1/C of scikit-learn
+    #[arg(long, value_name = "X", default_value_t = TrainOptions::default().penalty)]
+    penalty: f64,
+    /// L2 penalty of the page model
+    #[arg(long, value_name = "X", default_value_t = TrainOptions::default().page_penalty)]
+    page_penalty: f64,
+    /// A feature must occur on this many sites
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().min_sites)]
+    min_sites: usize,
+    /// The most features that a model keeps for each kind of page
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().most_features)]
+    most_features: usize,
+    /// Norm of the gradient of the mean loss at which a fit has converged
+    #[arg(long, value_name = "X", default_value_t = TrainOptions::default().tolerance)]
+    tolerance: f64,
+    /// Most iterations of a fit
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().max_iterations)]
+    max_iterations: u64,
+    /// Take a fit that stopped before it converged
+    #[arg(long, default_value_t = TrainOptions::default().allow_early_stop)]
+    allow_early_stop: bool,
+    /// Weight of a label's blocks in the loss of the n-gram model, such as caption=2; can be given once for each label
+    #[arg(long, value_name = "LABEL=W", value_parser = named_number)]
+    class_weight: Vec<(String, f64)>,
+}
+
+impl Default for FitArgs {
+    fn default() -> Self {
+        let options = TrainOptions::default();
+        Self {
+            penalty: options.penalty,
+            page_penalty: options.page_penalty,
+            min_sites: options.min_sites,
+            most_features: options.most_features,
+            tolerance: options.tolerance,
+            max_iterations: options.max_iterations,
+            allow_early_stop: options.allow_early_stop,
+            class_weight: options.class_weights.into_iter().collect(),
+        }
+    }
+}
+
+/// The views to look at.
+#[derive(Clone, Debug)]
+pub struct Views(Vec<View>);
+
+impl fmt::Display for Views {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == View::ALL {
+            return out.write_str("all");
+        }
+        out.write_str(&self.0.iter().map(|view| view.as_str()).collect::<Vec<_>>().join(","))
+    }
+}
+
+impl FromStr for Views {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        parse_views(name).map(Self)
+    }
+}
+
+impl DataArgs {
+    /// The training options with these views, this seed and this tolerance for unmatched words, else the usual ones.
+    pub fn options(&self) -> Result<TrainOptions> {
+        if !(0.0..=1.0).contains(&self.max_unmatched) {
+            return Err(Error::Option {
+                option: "--max-unmatched",
+                problem: format!("{}; wanted 0 to 1", self.max_unmatched),
+            });
+        }
+        Ok(TrainOptions {
+            views: self.view.0.clone(),
+            seed: self.seed,
+            max_unmatched: self.max_unmatched,
+            ..TrainOptions::default()
+        })
+    }
+
+    /// Reads the pages; names bad records and unknown keys on standard error.
+    pub fn read(&self) -> Result<Dataset> {
+        let mut dataset = Dataset::read(&self.data)?;
+        let before = dataset.pages.len();
+        dataset
+            .pages
+            .retain(|page| !self.exclude.iter().any(|prefix| page.id.starts_with(prefix)));
+        if dataset.pages.len() < before {
+            note(&format!(
+                "{} of {before} pages left out (--exclude {})",
+                before - dataset.pages.len(),
+                self.exclude.join(" --exclude ")
+            ));
+        }
+        for (key, place) in &dataset.unknown_keys {
+            note(&format!(
+                "{place}: the key {key:?} is none of a labelled page and is not read (first place)"
+            ));
+        }
+        complain_from(&dataset, 0);
+        if dataset.pages.is_empty() {
+            return Err(Error::Dataset {
+                problem: "no page could be read; correct the records named above".to_owned(),
+            });
+        }
+        self.check_labels(&dataset)?;
+        Ok(dataset)
+    }
+
+    fn check_labels(&self, dataset: &Dataset) -> Result<()> {
+        if self.labels.is_empty() {
+            return Ok(());
+        }
+        for page in &dataset.pages {
+            if let Some(block) = page.blocks.iter().find(|block| !self.labels.contains(&block.label)) {
+                let allowed = self.labels.join(", ");
+                let problem = format!(
+                    "page {:?} has the label {:?}; --labels allows {allowed}",
+                    page.id, block.label
+                );
+                return Err(Error::Dataset { problem });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names the errors of a data set from this number on.
+pub fn complain_from(dataset: &Dataset, first: usize) {
+    dataset.errors.iter().skip(first).for_each(complain);
+}
+
+impl FitArgs {
+    /// Other options with these for the fits.
+    pub fn options(&self, options: TrainOptions) -> TrainOptions {
+        TrainOptions {
+            penalty: self.penalty,
+            page_penalty: self.page_penalty,
+            min_sites: self.min_sites,
+            most_features: self.most_features,
+            tolerance: self.tolerance,
+            max_iterations: self.max_iterations,
+            allow_early_stop: self.allow_early_stop,
+            class_weights: self.class_weight.iter().cloned().collect(),
+            ..options
+        }
+    }
+}
+
+/// Tells on standard error what is going on: a bar on a terminal, else a line for each step.
+#[derive(Default)]
+pub struct Steps(Mutex<Option<ProgressBar>>);
+
+impl Steps {
+    fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        if let Some(bar) = self.bar().take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Steps {
+    fn begin(&self, step: &str, parts: usize) {
+        self.end();
+        if !std::io::stderr().is_terminal() {
+            note(step);
+            return;
+        }
+        let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {elapsed}")
+            .map(|style| style.progress_chars("=> "));
+        let bar = ProgressBar::new(parts as u64).with_message(step.to_owned());
+        *self.bar() = Some(match style {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        });
+    }
+
+    fn advance(&self) {
+        if let Some(bar) = self.bar().as_ref() {
+            bar.inc(1);
+        }
+    }
+}

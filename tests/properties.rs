@@ -1,0 +1,195 @@
+//! What holds for any bytes and any model: no panic, no byte lost, probabilities sum to 1, the same file from the same data.
+
+mod tiny;
+
+use proptest::prelude::*;
+use tiny::{classifier, datasets, options, run_with_model, some_pages, unbait};
+use unbait::classifier::Classifier;
+use unbait::page::{Page, PageKind, PageOptions};
+use unbait::segment::{Split, is_space, segment};
+use unbait::train::{Silent, TrainOptions, train};
+
+const SPLITS: [Split; 3] = [Split::Blank, Split::Line, Split::Auto];
+
+/// Bytes that look like pages more often than random ones do.
+fn page_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = prop_oneof![
+        Just("<p>".to_owned()),
+        Just("</p>".to_owned()),
+        Just("<div class='related-posts' id=x>".to_owned()),
+        Just("</div>".to_owned()),
+        Just("<a href='/x'>read more</a>".to_owned()),
+        Just("<br><br>".to_owned()),
+        Just("<table><td>".to_owned()),
+        Just("<script>".to_owned()),
+        Just("<!--".to_owned()),
+        Just("&amp;&#0;&notit;".to_owned()),
+        Just("\n\n".to_owned()),
+        Just("\r\n \t".to_owned()),
+        Just("\u{feff}\u{200b}\u{a0}".to_owned()),
+        Just("You May Also Like".to_owned()),
+        Just("Это предложение. 这是一句话。".to_owned()),
+        "[ -~]{0,40}",
+        "\\PC{0,20}",
+    ];
+    prop_oneof![
+        3 => proptest::collection::vec(pieces, 0..40).prop_map(|pieces| pieces.concat().into_bytes()),
+        1 => proptest::collection::vec(any::<u8>(), 0..400),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    #[test]
+    fn any_bytes_are_read_as_a_page_or_refused(bytes in page_bytes()) {
+        for kind in [None, Some(PageKind::Html), Some(PageKind::Text)] {
+            let Ok(page) = Page::from_bytes("x", &bytes, &PageOptions { kind, encoding: None }) else { continue };
+            let labelled = classifier().classify(&page, Split::Auto).unwrap();
+            prop_assert_eq!(labelled.labels.len(), labelled.segmented.blocks.len());
+            for row in labelled.probabilities.rows() {
+                prop_assert!((row.sum() - 1.0).abs() < 1e-9 && row.iter().all(|p| (0.0..=1.0).contains(p)), "{}", row);
+            }
+        }
+    }
+
+    #[test]
+    fn text_blocks_and_what_lies_between_give_the_input_back(bytes in page_bytes()) {
+        let Ok(page) = Page::from_bytes("x.txt", &bytes, &PageOptions::default()) else { return Ok(()) };
+        for split in SPLITS {
+            let mut back = String::new();
+            let mut end = 0;
+            for block in segment(&page, split).blocks {
+                prop_assert!(block.span.start >= end && !block.text.is_empty());
+                let between = &page.text[end..block.span.start];
+                prop_assert!(between.chars().all(is_space), "{:?}", between);
+                back.push_str(between);
+                back.push_str(&page.text[block.span.clone()]);
+                end = block.span.end;
+                let words = |text: &str| text.split(is_space).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+                prop_assert_eq!(words(&page.text[block.span.clone()]), words(&block.text));
+            }
+            prop_assert!(page.text[end..].chars().all(is_space));
+            back.push_str(&page.text[end..]);
+            prop_assert_eq!(&back, &page.text);
+        }
+    }
+
+    #[test]
+    fn a_page_is_labelled_the_same_way_twice_and_by_a_saved_model(bytes in page_bytes()) {
+        let Ok(page) = Page::from_bytes("x", &bytes, &PageOptions::default()) else { return Ok(()) };
+        let first = classifier().classify(&page, Split::Auto).unwrap();
+        let second = saved().classify(&page, Split::Auto).unwrap();
+        let bits = |labelled: &unbait::classifier::LabelledPage| labelled.probabilities.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&first), bits(&second));
+    }
+
+    #[test]
+    fn explanations_add_up_to_the_log_odds(bytes in page_bytes()) {
+        let Ok(page) = Page::from_bytes("x", &bytes, &PageOptions::default()) else { return Ok(()) };
+        let labelled = classifier().classify(&page, Split::Auto).unwrap();
+        let explained = classifier().explain_blocks(&page, Split::Auto, |_| true).unwrap();
+        prop_assert_eq!(explained.len(), labelled.labels.len());
+        for ((explanation, label), row) in explained.iter().zip(&labelled.labels).zip(labelled.probabilities.rows()) {
+            let sum = |list: &[(String, f64)]| list.iter().map(|(_, contribution)| contribution).sum::<f64>();
+            prop_assert_eq!(explanation.label, *label);
+            prop_assert!((sum(&explanation.ngram) + explanation.ngram_intercept - explanation.ngram_log_odds).abs() < 1e-6);
+            prop_assert!((sum(&explanation.page) + explanation.page_intercept - explanation.page_log_odds).abs() < 1e-6);
+            let odds = (row[label.index()] / row[explanation.against.index()]).ln();
+            prop_assert!((odds - explanation.page_log_odds).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_model_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Classifier::from_bytes("x", &bytes).is_err());
+    }
+}
+
+/// The small model, written and read again.
+fn saved() -> &'static Classifier {
+    static SAVED: std::sync::OnceLock<Classifier> = std::sync::OnceLock::new();
+    SAVED.get_or_init(|| Classifier::from_bytes("saved", &classifier().to_bytes().unwrap()).unwrap())
+}
+
+#[test]
+fn a_saved_model_is_written_as_the_same_bytes() {
+    assert_eq!(saved().to_bytes().unwrap(), classifier().to_bytes().unwrap());
+}
+
+/// Model bytes of a training on few pages, on this many threads.
+fn trained_on(threads: usize) -> Vec<u8> {
+    let options = TrainOptions {
+        most_features: 500,
+        min_sites: 4,
+        ..options()
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        train(&mut some_pages(4), &options, &Silent)
+            .unwrap()
+            .0
+            .to_bytes()
+            .unwrap()
+    })
+}
+
+#[test]
+fn training_twice_gives_the_same_bytes_on_any_number_of_threads() {
+    let first = trained_on(1);
+    assert!(first == trained_on(1), "twice");
+    assert!(first == trained_on(2), "on two threads");
+}
+
+#[test]
+fn the_order_of_the_data_files_makes_no_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["text.jsonl", "html.jsonl"].map(|name| datasets().join(name));
+    let model = |name: &str, files: &[&std::path::PathBuf], threads: &str| {
+        let path = folder.path().join(name);
+        let options = [
+            "--view",
+            "text",
+            "--folds",
+            "2",
+            "--min-sites",
+            "6",
+            "--tolerance",
+            "0.05",
+            "--allow-early-stop",
+        ];
+        let ended = unbait(["train"])
+            .args(files)
+            .arg("-o")
+            .arg(&path)
+            .args(options)
+            .args(["--threads", threads])
+            .output()
+            .unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        (std::fs::read(path).unwrap(), ended.stdout)
+    };
+    let first = model("a", &[&files[0], &files[1]], "1");
+    assert!(first == model("b", &[&files[1], &files[0]], "2"));
+}
+
+#[test]
+fn results_are_in_the_order_of_the_inputs_at_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..200 {
+        std::fs::write(
+            folder.path().join(format!("{n:03}.txt")),
+            format!("Page number {n}\n\n").repeat(1 + n % 7),
+        )
+        .unwrap();
+    }
+    let score = |threads: &str| run_with_model("score", ["--threads", threads, folder.path().to_str().unwrap()]).stdout;
+    let found = score("1");
+    let ids: Vec<String> = found
+        .lines()
+        .map(|line| line.split('"').nth(3).unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 200);
+    assert!(ids.is_sorted());
+    assert!(found == score("2") && found == score("5"));
+}
