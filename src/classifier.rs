@@ -276,7 +276,7 @@ impl Classifier {
             .ngram
             .contributions(rows.row(block), label.index(), against.index())
             .into_iter()
-            .map(|(column, contribution)| (model.vocabulary.spellings()[column as usize].clone(), contribution))
+            .map(|(column, contribution)| (model.vocabulary.spelling(column as usize).to_owned(), contribution))
             .collect();
         let names = feature_names(self.labels.names());
         let contributions = model
@@ -347,7 +347,7 @@ impl Classifier {
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
                 .collect();
-            let spellings = model.vocabulary.spellings().join("\n");
+            let spellings = model.vocabulary.lines();
             let packed = zstd::bulk::compress(spellings.as_bytes(), VOCABULARY_LEVEL)
                 .map_err(|error| failed(error.to_string()))?;
             let mut put = |name: &str, dtype, shape: Vec<usize>, bytes| {
@@ -538,16 +538,11 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
                 "{kind}: the vocabulary cannot be unpacked; copy the file again, or train it again"
             ))
         })?;
-    let spellings: Vec<String> = if spellings.is_empty() {
-        Vec::new()
-    } else {
-        spellings.split('\n').map(str::to_owned).collect()
-    };
     let rows = page_weights.len() / labels;
     let page_weights = Array2::from_shape_vec((rows, labels), page_weights)
         .map_err(|error| wrong(format!("{kind}: page weights ({error}); train it again")))?;
     Ok(KindModel {
-        vocabulary: Vocabulary::new(spellings),
+        vocabulary: Vocabulary::from_lines(spellings),
         ngram: NgramModel::new(weights, intercept),
         page: PageModel::new(page_weights, Array1::from_vec(page_intercept)),
     })
@@ -588,7 +583,7 @@ mod tests {
 
     fn classifier() -> Classifier {
         let labels = LabelSet::new(["body", "promo"]).unwrap();
-        let vocabulary = Vocabulary::new(vec!["word=like".to_owned(), "word=the".to_owned()]);
+        let vocabulary = Vocabulary::new(["word=like", "word=the"]);
         let ngram = NgramModel::new(vec![-2.0, 2.0, 1.0, -1.0], vec![0.25, -0.25]);
         let columns = feature_names(labels.names()).len();
         let page = PageModel::new(
@@ -703,7 +698,7 @@ mod tests {
     fn shapes_that_do_not_agree_are_refused() {
         let mut model = classifier();
         let kind = model.kinds.get_mut("text").unwrap();
-        kind.vocabulary = Vocabulary::new(vec!["word=like".to_owned()]);
+        kind.vocabulary = Vocabulary::new(["word=like"]);
         let message = refusal(&model.to_bytes().unwrap());
         assert!(message.contains("shape (2, 2) for 1 features"), "{message}");
     }

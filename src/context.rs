@@ -29,6 +29,8 @@ pub struct Context<'p> {
     /// The same for the first words only.
     openings: HashedMap<(u32, u32)>,
     opening: Vec<Option<u64>>,
+    /// By block: bit `d - 1` is set when the block `d` further on is a near repeat, for `d` up to [`TWIN_REACH`].
+    twins_after: Vec<u8>,
 }
 
 /// Where a word stands in the page.
@@ -61,7 +63,8 @@ impl<'p> Context<'p> {
         assert_eq!(terms.len(), shapes.len(), "a shape for each block");
         let count = shapes.len();
         let content: Vec<Vec<u64>> = (0..count).map(|block| content_words(terms.tokens(block))).collect();
-        let mut places: HashedMap<Places> = HashedMap::default();
+        let words = content.iter().map(Vec::len).sum();
+        let mut places: HashedMap<Places> = HashedMap::with_capacity_and_hasher(words, Default::default());
         for (words, shape) in content.iter().zip(shapes) {
             for word in words {
                 let place = places.entry(*word).or_default();
@@ -76,6 +79,13 @@ impl<'p> Context<'p> {
         let repeats = first_and_last(exact.iter().copied().map(Some));
         let openings = first_and_last(opening.iter().copied());
         let (previous_paragraph, next_paragraph) = nearest_paragraphs(shapes);
+        let twins_after = (0..count)
+            .map(|block| {
+                (1..=TWIN_REACH)
+                    .filter(|distance| block + distance < count && are_twins(&exact, &content, block, block + distance))
+                    .fold(0, |bits, distance| bits | 1 << (distance - 1))
+            })
+            .collect();
         Self {
             terms,
             shapes,
@@ -89,6 +99,7 @@ impl<'p> Context<'p> {
             repeats,
             openings,
             opening,
+            twins_after,
         }
     }
 
@@ -145,10 +156,10 @@ impl<'p> Context<'p> {
             add2(sink, &SAME_OPENING, side(at, first, last), length);
         }
         for distance in 1..=TWIN_REACH {
-            if block >= distance && self.are_twins(block, block - distance) {
+            if self.has_twin_before(block, distance) {
                 add2(sink, &TWIN_BEFORE, distance, length);
             }
-            if block + distance < self.shapes.len() && self.are_twins(block, block + distance) {
+            if self.has_twin_after(block, distance) {
                 add2(sink, &TWIN_AFTER, distance, length);
             }
         }
@@ -173,16 +184,12 @@ impl<'p> Context<'p> {
         add2(sink, &SHARED_PARAGRAPHS, in_paragraphs, length);
     }
 
-    /// Whether two blocks have most of their content words in common (all their tokens when they have none).
-    fn are_twins(&self, a: usize, b: usize) -> bool {
-        if self.exact[a] == self.exact[b] {
-            return true;
-        }
-        let (a, b) = (&self.content[a], &self.content[b]);
-        if a.len() < 2 || b.len() < 2 {
-            return false;
-        }
-        jaccard(a, b) >= TWIN_SHARE
+    fn has_twin_after(&self, block: usize, distance: usize) -> bool {
+        self.twins_after[block] & (1 << (distance - 1)) != 0
+    }
+
+    fn has_twin_before(&self, block: usize, distance: usize) -> bool {
+        block >= distance && self.has_twin_after(block - distance, distance)
     }
 
     fn heading_words<S: Sink>(&self, block: usize, sink: &mut S) {
@@ -246,10 +253,10 @@ impl<'p> Context<'p> {
     /// Another block with the same words: a neighbour, else the first or last one of the page.
     pub fn twin(&self, block: usize) -> Option<usize> {
         for distance in 1..=TWIN_REACH {
-            if block >= distance && self.are_twins(block, block - distance) {
+            if self.has_twin_before(block, distance) {
                 return Some(block - distance);
             }
-            if block + distance < self.shapes.len() && self.are_twins(block, block + distance) {
+            if self.has_twin_after(block, distance) {
                 return Some(block + distance);
             }
         }
@@ -291,6 +298,17 @@ const LENGTHS_AROUND: Family = Family::new("lengths-around", Group::Neighbours);
 const DENSITY: Family = Family::new("density", Group::Neighbours);
 const WORD_BEFORE: Family = Family::new("word-before", Group::Neighbours);
 const WORD_AFTER: Family = Family::new("word-after", Group::Neighbours);
+
+/// Whether two blocks have most of their content words in common (all their tokens when they have none).
+fn are_twins(exact: &[u64], content: &[Vec<u64>], a: usize, b: usize) -> bool {
+    if exact[a] == exact[b] {
+        return true;
+    }
+    let (a, b) = (&content[a], &content[b]);
+    let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
+    // the share of common words is at most the ratio of the lengths
+    short >= 2 && short as f32 >= TWIN_SHARE * long as f32 && jaccard(a, b) >= TWIN_SHARE
+}
 
 /// Which side of a block its repeats stand on: 1 before, 2 after, 3 both.
 fn side(at: u32, first: u32, last: u32) -> usize {

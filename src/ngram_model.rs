@@ -65,13 +65,35 @@ impl NgramModel {
     }
 
     /// The scores of one row before normalisation: intercept plus the sum of all contributions.
-    fn scores_into(&self, (columns, values): (&[u32], &[f32]), out: &mut [f64]) {
+    fn scores_into(&self, row: (&[u32], &[f32]), out: &mut [f64]) {
         out.copy_from_slice(&self.intercept);
-        for (column, value) in columns.iter().zip(values) {
-            let start = *column as usize * self.labels;
-            for (score, weight) in out.iter_mut().zip(&self.weights[start..start + self.labels]) {
-                *score += f64::from(*value) * f64::from(*weight);
+        // the usual numbers of labels have code of their own, which keeps the sums in registers
+        match self.labels {
+            2 => self.add_contributions::<2>(row, out),
+            3 => self.add_contributions::<3>(row, out),
+            4 => self.add_contributions::<4>(row, out),
+            labels => {
+                for (column, value) in row.0.iter().zip(row.1) {
+                    let weights = &self.weights[*column as usize * labels..][..labels];
+                    for (score, weight) in out.iter_mut().zip(weights) {
+                        *score += f64::from(*value) * f64::from(*weight);
+                    }
+                }
             }
+        }
+    }
+
+    fn add_contributions<const L: usize>(&self, (columns, values): (&[u32], &[f32]), out: &mut [f64]) {
+        let mut sums = [0.0f64; L];
+        let (weights, _) = self.weights.as_chunks::<L>();
+        for (column, value) in columns.iter().zip(values) {
+            let weights = &weights[*column as usize];
+            for label in 0..L {
+                sums[label] += f64::from(*value) * f64::from(weights[label]);
+            }
+        }
+        for (score, sum) in out.iter_mut().zip(sums) {
+            *score += sum;
         }
     }
 

@@ -230,8 +230,8 @@ fn shifted(p: &Array2<f64>, by: isize) -> Array2<f64> {
 /// Row `i` is the weighted sum of the rows before `i`; shape (rows + 1, labels).
 fn prefix_sums(p: &Array2<f64>, weights: &[f64]) -> Array2<f64> {
     let mut sums = Array2::zeros((p.nrows() + 1, p.ncols()));
-    for at in 0..p.nrows() {
-        let next = &sums.row(at) + &(&p.row(at) * weights[at]);
+    for (at, weight) in weights.iter().enumerate() {
+        let next = &sums.row(at) + &(&p.row(at) * *weight);
         sums.row_mut(at + 1).assign(&next);
     }
     sums

@@ -131,7 +131,7 @@ impl Shape {
             short_words: share(counts.short_words),
             year: counts.year,
             clock: counts.clock,
-            address: text.contains('@') || text.contains("www.") || text.contains("://"),
+            address: counts.address,
         }
     }
 
@@ -172,7 +172,7 @@ impl Shape {
         let length = self.length_step();
         let ending = self.ending as usize;
         let opening = self.opening as usize;
-        let capitalized = self.capitalized.map_or(6, |share| share_step(share));
+        let capitalized = self.capitalized.map_or(6, share_step);
         add1(sink, &LENGTH, length);
         add1(
             sink,
@@ -278,6 +278,7 @@ struct Counts {
     separators: usize,
     year: bool,
     clock: bool,
+    address: bool,
 }
 
 impl Counts {
@@ -329,6 +330,8 @@ impl Counts {
                         .is_ok_and(|n| (1900..2100).contains(&n));
                 self.clock |= digits >= 2 && is_clock(word);
             }
+            self.address |=
+                word.starts_with("www.") || (word.len() > 6 && memchr::memmem::find(word.as_bytes(), b"://").is_some());
             if still_capitals {
                 if letters >= 2 && upper == letters {
                     self.opening_capitals += 1;
@@ -349,6 +352,7 @@ impl Counts {
             ',' | '，' | '、' => self.commas += 1,
             '|' | '·' | '/' | '•' | '›' | '｜' | '>' => self.separators += 1,
             '。' | '！' | '？' => self.sentences += 1,
+            '@' => self.address = true,
             _ => {}
         }
     }
@@ -479,7 +483,8 @@ mod tests {
                 && !shape("1.5 million").clock
                 && !shape("10.30").clock
         );
-        assert!(shape("write to me@mail.example").address);
+        assert!(shape("write to me@mail.example").address && shape("see www.mail.example").address);
+        assert!(shape("see https://mail.example").address && !shape("and/or: none").address);
     }
 
     #[test]

@@ -529,7 +529,7 @@ impl<'o> Run<'o> {
             .map(|weight| f16::from_f64(*weight).to_f32())
             .collect();
         let intercept = fitted.weights[columns.new_to_old.len() * labels..].to_vec();
-        let vocabulary = Vocabulary::new(named.iter().map(|(spelling, _)| (*spelling).to_owned()).collect());
+        let vocabulary = Vocabulary::new(named.iter().map(|(spelling, _)| *spelling));
         let report = FitReport {
             kind: prepared.kind.as_str().to_owned(),
             model: "n-gram".to_owned(),
@@ -777,7 +777,7 @@ impl Prepared {
         let mut prepared = Self {
             kind,
             samples: Vec::new(),
-            spellings: vocabulary.spellings().to_vec(),
+            spellings: vocabulary.spellings().map(str::to_owned).collect(),
             rows: SparseMatrix::new(),
             facts: Vec::new(),
             gold: Vec::new(),

@@ -334,6 +334,12 @@ impl Padded {
         let Ok(text) = std::str::from_utf8(&self.bytes[..self.length]) else {
             return;
         };
+        if text.is_ascii() && text.len() >= size {
+            for start in 0..=text.len() - size {
+                window(&text[start..start + size]);
+            }
+            return;
+        }
         let mut ends = text
             .char_indices()
             .map(|(at, c)| at + c.len_utf8())
@@ -418,7 +424,7 @@ impl BlockSink for RowSink<'_> {
 }
 
 /// Bytes of a page's longest blocks from which its language is told (chosen: enough for any detector, and bounds the cost).
-const LANGUAGE_BYTES: usize = 600;
+const LANGUAGE_BYTES: usize = 320;
 
 /// The language of a page: by its longest blocks; for HTML without enough text by its `lang`.
 fn page_language(segmented: &Segmented) -> Language {
@@ -461,21 +467,21 @@ fn facts(segmented: &Segmented, shapes: &[Shape], context: &Context) -> Vec<Bloc
         .zip(shapes)
         .enumerate()
         .map(|(at, (block, shape))| {
-            let own = GROUP_OWN.hash1(at as u64);
-            let (path, parent) = match (document, &block.markup) {
+            let (path_group, parent_group) = match (document, &block.markup) {
                 (Some(document), Some(markup)) => {
                     let parent = document
                         .element(markup.container)
                         .parent
                         .map_or(0, |parent| parent.index() as u64 + 1);
-                    (path_signature(document, markup.container), GROUP_PARENT.hash1(parent))
+                    let path = number(path_signature(document, markup.container));
+                    (path, number(GROUP_PARENT.hash1(parent)))
                 }
-                _ => (own, own),
+                _ => (at as u32, at as u32),
             };
             BlockFacts {
                 words: shape.words,
-                path_group: number(path),
-                parent_group: number(parent),
+                path_group,
+                parent_group,
                 heading: context.heading(at).map(|heading| heading as u32),
                 twin: context.twin(at).map(|twin| twin as u32),
             }
@@ -483,7 +489,6 @@ fn facts(segmented: &Segmented, shapes: &[Shape], context: &Context) -> Vec<Bloc
         .collect()
 }
 
-const GROUP_OWN: Family = Family::new("own", Group::Containers);
 const GROUP_PARENT: Family = Family::new("parent", Group::Containers);
 
 #[cfg(test)]
@@ -607,7 +612,7 @@ mod tests {
         let page = segmented(PageKind::Text, "Read more about it");
         let vectorizer = Vectorizer::new(Recipe::default()).unwrap();
         let value = |spellings: &[&str]| {
-            let vocabulary = Vocabulary::new(spellings.iter().map(|spelling| (*spelling).to_owned()).collect());
+            let vocabulary = Vocabulary::new(spellings);
             vectorizer.transform(&page, &vocabulary).rows.row(0).1[0]
         };
         assert_eq!(value(&["word=read", "word=more"]), value(&["word=read"]));

@@ -137,7 +137,7 @@ pub fn number_spelling(n: usize) -> String {
 /// Hash of a whole spelling; equal to what the family's `hash` functions give for its parts.
 pub fn hash_of_spelling(spelling: &str) -> u64 {
     let (family, parts) = spelling.split_once('=').unwrap_or((spelling, ""));
-    parts.split(' ').map(part).fold(const_hash(family.as_bytes()), mix)
+    parts.split(' ').map(part).fold(part(family), mix)
 }
 
 /// Where the features of a block go while they are found.
@@ -172,33 +172,77 @@ pub type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Passthrough>>;
 /// The features of a model: column number to spelling, hash to column number.
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
-    spellings: Vec<String>,
+    /// All spellings, each followed by a line feed.
+    joined: String,
+    /// By column: where its spelling ends in `joined`.
+    ends: Vec<u32>,
     columns: HashedMap<u32>,
 }
 
 impl Vocabulary {
     /// A vocabulary of these spellings; column `i` is the `i`-th of them. Of two equal spellings the first counts.
-    pub fn new(spellings: Vec<String>) -> Self {
-        let mut columns = HashedMap::with_capacity_and_hasher(spellings.len(), BuildHasherDefault::default());
-        for (column, spelling) in spellings.iter().enumerate() {
-            columns.entry(hash_of_spelling(spelling)).or_insert(column as u32);
+    ///
+    /// # Panics
+    /// When the spellings have more than 4 GiB in all, or one holds a line feed.
+    pub fn new<S: AsRef<str>>(spellings: impl IntoIterator<Item = S>) -> Self {
+        let mut joined = String::new();
+        for spelling in spellings {
+            assert!(!spelling.as_ref().contains('\n'), "a spelling is one line");
+            joined.push_str(spelling.as_ref());
+            joined.push('\n');
         }
-        Self { spellings, columns }
+        Self::from_lines(joined)
+    }
+
+    /// A vocabulary of spellings that are each followed by a line feed, as [`Vocabulary::lines`] gives them.
+    ///
+    /// # Panics
+    /// When they have more than 4 GiB in all.
+    pub fn from_lines(joined: String) -> Self {
+        assert!(u32::try_from(joined.len()).is_ok(), "spellings of at most 4 GiB");
+        let ends: Vec<u32> = memchr::memchr_iter(b'\n', joined.as_bytes())
+            .map(|at| at as u32)
+            .collect();
+        let mut vocabulary = Self {
+            joined,
+            ends,
+            columns: HashedMap::default(),
+        };
+        let mut columns = HashedMap::with_capacity_and_hasher(vocabulary.len(), BuildHasherDefault::default());
+        for (column, spelling) in (0..).zip(vocabulary.spellings()) {
+            columns.entry(hash_of_spelling(spelling)).or_insert(column);
+        }
+        vocabulary.columns = columns;
+        vocabulary
     }
 
     /// Number of columns.
     pub fn len(&self) -> usize {
-        self.spellings.len()
+        self.ends.len()
     }
 
     /// Whether there is no column.
     pub fn is_empty(&self) -> bool {
-        self.spellings.is_empty()
+        self.ends.is_empty()
+    }
+
+    /// All spellings in the order of their columns, each followed by a line feed.
+    pub fn lines(&self) -> &str {
+        &self.joined
     }
 
     /// Spellings by column.
-    pub fn spellings(&self) -> &[String] {
-        &self.spellings
+    pub fn spellings(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|column| self.spelling(column))
+    }
+
+    /// The spelling of a column.
+    ///
+    /// # Panics
+    /// When there is no such column.
+    pub fn spelling(&self, column: usize) -> &str {
+        let start = column.checked_sub(1).map_or(0, |before| self.ends[before] as usize + 1);
+        &self.joined[start..self.ends[column] as usize]
     }
 
     /// The column of a feature hash.
@@ -236,8 +280,10 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_hash() {
-        let vocabulary = Vocabulary::new(vec!["w=a".into(), "w=b".into()]);
+        let vocabulary = Vocabulary::new(["w=a", "w=b"]);
         assert_eq!(vocabulary.column(hash_of_spelling("w=b")), Some(1));
+        assert_eq!(vocabulary.spellings().collect::<Vec<_>>(), ["w=a", "w=b"]);
+        assert_eq!(Vocabulary::from_lines(vocabulary.lines().to_owned()).spelling(1), "w=b");
         assert_eq!(vocabulary.column(hash_of_spelling("w=c")), None);
     }
 }
