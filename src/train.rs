@@ -1297,7 +1297,7 @@ mod tests {
 
     fn options() -> TrainOptions {
         TrainOptions {
-            tolerance: 1e-8,
+            tolerance: 1e-6,
             penalty: 0.5,
             ..TrainOptions::default()
         }

@@ -266,7 +266,7 @@ mod tests {
         let mut add = |label: &str, count: usize| {
             for n in 0..count {
                 blocks.push(GoldBlock {
-                    text: format!("A {label} block, number {n} with some words"),
+                    text: format!("A {label} block, number {n} with {}words", "many ".repeat(n % 9)),
                     label: label.to_owned(),
                 });
             }
