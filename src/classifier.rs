@@ -208,7 +208,7 @@ impl Classifier {
         let model = self.kind_or_error(segmented.kind)?;
         let Vectors { rows, facts, language } = self.vectorizer.transform(&segmented, &model.vocabulary);
         let ngram = model.ngram.log_probabilities(&rows);
-        let probabilities = model.page.log_probabilities(ngram.view(), &facts).mapv(f64::exp);
+        let probabilities = model.page.probabilities(ngram.view(), &facts);
         let labels = most_likely(probabilities.view());
         let words = facts.iter().map(|fact| fact.words).collect();
         Ok(LabelledPage {

@@ -18,10 +18,9 @@ pub struct Context<'p> {
     next_paragraph: Vec<Option<usize>>,
     /// The nearest block above each that could be its heading.
     heading: Vec<Option<usize>>,
-    /// Content words of each block, sorted, each once, at most [`MOST_CONTENT_WORDS`].
-    content: Vec<Vec<u64>>,
-    /// Where each content word stands in the page.
-    places: HashedMap<Places>,
+    content: ContentWords,
+    /// Where each content word of each block stands in the page, by the numbers of `content`.
+    places: Vec<Places>,
     /// Hash of all tokens of each block.
     exact: Vec<u64>,
     /// First and last block with the same tokens.
@@ -62,14 +61,16 @@ impl<'p> Context<'p> {
     pub fn new(terms: &'p PageTerms, shapes: &'p [Shape]) -> Self {
         assert_eq!(terms.len(), shapes.len(), "a shape for each block");
         let count = shapes.len();
-        let content: Vec<Vec<u64>> = (0..count).map(|block| content_words(terms.tokens(block))).collect();
-        let words = content.iter().map(Vec::len).sum();
-        let mut places: HashedMap<Places> = HashedMap::with_capacity_and_hasher(words, Default::default());
-        for (words, shape) in content.iter().zip(shapes) {
-            for word in words {
-                let place = places.entry(*word).or_default();
+        let content = ContentWords::new(terms);
+        let mut places: Vec<Places> = Vec::with_capacity(content.words.len());
+        for (block, shape) in shapes.iter().enumerate() {
+            for number in content.numbers(block) {
+                if *number as usize == places.len() {
+                    places.push(Places::default());
+                }
+                let place = &mut places[*number as usize];
                 place.blocks += 1;
-                place.paragraphs += u32::from(shape.is_paragraph());
+                place.paragraphs += u32::from(shape.is_paragraph);
             }
         }
         let exact: Vec<u64> = (0..count).map(|block| sequence_hash(terms.tokens(block))).collect();
@@ -113,7 +114,7 @@ impl<'p> Context<'p> {
 
     fn position<S: Sink>(&self, block: usize, sink: &mut S) {
         let count = self.shapes.len();
-        let length = self.shapes[block].coarse_step();
+        let length = self.shapes[block].coarse_step;
         let tenth = block * 10 / count;
         let from_end = count - 1 - block;
         let all = self.paragraphs_before[count];
@@ -139,7 +140,7 @@ impl<'p> Context<'p> {
 
     fn overlap<S: Sink>(&self, block: usize, sink: &mut S) {
         let shape = &self.shapes[block];
-        let length = shape.coarse_step();
+        let length = shape.coarse_step;
         let at = block as u32;
         if let Some((first, last)) = self
             .repeats
@@ -163,23 +164,22 @@ impl<'p> Context<'p> {
                 add2(sink, &TWIN_AFTER, distance, length);
             }
         }
-        let words = &self.content[block];
-        let own_paragraph = u32::from(shape.is_paragraph());
-        let share = |found: usize| {
-            if words.is_empty() {
+        let numbers = self.content.numbers(block);
+        let own_paragraph = u32::from(shape.is_paragraph);
+        let (mut elsewhere, mut in_paragraphs) = (0u32, 0u32);
+        for number in numbers {
+            let places = self.places[*number as usize];
+            elsewhere += u32::from(places.blocks > 1);
+            in_paragraphs += u32::from(places.paragraphs > own_paragraph);
+        }
+        let share = |found: u32| {
+            if numbers.is_empty() {
                 6
             } else {
-                share_step(found as f32 / words.len() as f32)
+                share_step(found as f32 / numbers.len() as f32)
             }
         };
-        let found = |test: &dyn Fn(&Places) -> bool| {
-            words
-                .iter()
-                .filter(|word| self.places.get(word).is_some_and(test))
-                .count()
-        };
-        let elsewhere = share(found(&|places| places.blocks > 1));
-        let in_paragraphs = share(found(&|places| places.paragraphs > own_paragraph));
+        let (elsewhere, in_paragraphs) = (share(elsewhere), share(in_paragraphs));
         add2(sink, &SHARED, elsewhere, length);
         add2(sink, &SHARED_PARAGRAPHS, in_paragraphs, length);
     }
@@ -202,7 +202,7 @@ impl<'p> Context<'p> {
         let tokens = self.terms.tokens(heading);
         self.words(tokens.iter().take(LONGEST_HEADING as usize), &HEADING_WORD, sink);
         for pair in tokens.windows(2).take(LONGEST_HEADING as usize) {
-            let hash = HEADING_PAIR.hash2(self.terms.stem_hash(&pair[0]), self.terms.stem_hash(&pair[1]));
+            let hash = HEADING_PAIR.hash2(pair[0].stem, pair[1].stem);
             sink.add(&HEADING_PAIR, hash, || {
                 format!("{} {}", self.terms.stem(&pair[0]), self.terms.stem(&pair[1]))
             });
@@ -211,10 +211,10 @@ impl<'p> Context<'p> {
 
     fn neighbours<S: Sink>(&self, block: usize, sink: &mut S) {
         let at = |offset: isize| block.checked_add_signed(offset).filter(|at| *at < self.shapes.len());
-        let coarse = |offset: isize| at(offset).map_or(9, |at| self.shapes[at].coarse_step());
+        let coarse = |offset: isize| at(offset).map_or(9, |at| self.shapes[at].coarse_step);
         let fine = |offset: isize| {
             at(offset).map_or((99, 99), |at| {
-                (self.shapes[at].length_step(), self.shapes[at].ending as usize)
+                (self.shapes[at].length_step, self.shapes[at].ending as usize)
             })
         };
         for (family, offset) in [(&BEFORE, -1), (&AFTER, 1), (&BEFORE_2, -2), (&AFTER_2, 2)] {
@@ -239,10 +239,13 @@ impl<'p> Context<'p> {
 
     fn words<'t, S: Sink>(&self, tokens: impl Iterator<Item = &'t Token>, family: &'static Family, sink: &mut S) {
         for token in tokens {
-            sink.add(family, family.hash1(self.terms.stem_hash(token)), || {
-                self.terms.stem(token)
-            });
+            sink.add(family, family.hash1(token.stem), || self.terms.stem(token));
         }
+    }
+
+    /// Content words of a block, sorted, each once, at most [`MOST_CONTENT_WORDS`].
+    pub fn content(&self, block: usize) -> &[u64] {
+        self.content.words(block)
     }
 
     /// The nearest block above that could be the heading of a block.
@@ -300,11 +303,11 @@ const WORD_BEFORE: Family = Family::new("word-before", Group::Neighbours);
 const WORD_AFTER: Family = Family::new("word-after", Group::Neighbours);
 
 /// Whether two blocks have most of their content words in common (all their tokens when they have none).
-fn are_twins(exact: &[u64], content: &[Vec<u64>], a: usize, b: usize) -> bool {
+fn are_twins(exact: &[u64], content: &ContentWords, a: usize, b: usize) -> bool {
     if exact[a] == exact[b] {
         return true;
     }
-    let (a, b) = (&content[a], &content[b]);
+    let (a, b) = (content.words(a), content.words(b));
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
     // the share of common words is at most the ratio of the lengths
     short >= 2 && short as f32 >= TWIN_SHARE * long as f32 && jaccard(a, b) >= TWIN_SHARE
@@ -344,9 +347,57 @@ pub fn common(a: &[u64], b: &[u64]) -> usize {
     both
 }
 
-/// The words of a block that carry its topic: long words, and pairs of ideographs.
+/// The content words of all blocks of a page.
+struct ContentWords {
+    words: Vec<u64>,
+    /// Parallel to `words`: number of the word in the page, in the order of first places.
+    numbers: Vec<u32>,
+    /// By block: where its words end.
+    ends: Vec<u32>,
+}
+
+impl ContentWords {
+    fn new(terms: &PageTerms) -> Self {
+        let mut words = Vec::new();
+        let mut ends = Vec::with_capacity(terms.len());
+        for block in 0..terms.len() {
+            append_content_words(terms.tokens(block), &mut words);
+            ends.push(words.len() as u32);
+        }
+        let mut known: HashedMap<u32> = HashedMap::with_capacity_and_hasher(words.len(), Default::default());
+        let numbers = words
+            .iter()
+            .map(|word| {
+                let next = known.len() as u32;
+                *known.entry(*word).or_insert(next)
+            })
+            .collect();
+        Self { words, numbers, ends }
+    }
+
+    fn range(&self, block: usize) -> std::ops::Range<usize> {
+        let start = block.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start as usize..self.ends[block] as usize
+    }
+
+    fn words(&self, block: usize) -> &[u64] {
+        &self.words[self.range(block)]
+    }
+
+    fn numbers(&self, block: usize) -> &[u32] {
+        &self.numbers[self.range(block)]
+    }
+}
+
+/// The words of a block that carry its topic: long words, and pairs of ideographs; sorted, each once.
 pub fn content_words(tokens: &[Token]) -> Vec<u64> {
     let mut words = Vec::new();
+    append_content_words(tokens, &mut words);
+    words
+}
+
+fn append_content_words(tokens: &[Token], words: &mut Vec<u64>) {
+    let start = words.len();
     for (index, token) in tokens.iter().enumerate() {
         match token.kind {
             TokenKind::Word if token.length >= CONTENT_BYTES => words.push(token.word),
@@ -357,13 +408,20 @@ pub fn content_words(tokens: &[Token]) -> Vec<u64> {
             }
             TokenKind::Word | TokenKind::Number | TokenKind::Symbol => {}
         }
-        if words.len() == MOST_CONTENT_WORDS {
+        if words.len() - start == MOST_CONTENT_WORDS {
             break;
         }
     }
-    words.sort_unstable();
-    words.dedup();
-    words
+    let own = &mut words[start..];
+    own.sort_unstable();
+    let mut kept = start;
+    for at in start..words.len() {
+        if kept == start || words[kept - 1] != words[at] {
+            words[kept] = words[at];
+            kept += 1;
+        }
+    }
+    words.truncate(kept);
 }
 
 const PAIR: Family = Family::new("pair", Group::Overlap);
@@ -374,8 +432,8 @@ fn sequence_hash(tokens: &[Token]) -> u64 {
 
 const SEQUENCE: Family = Family::new("sequence", Group::Overlap);
 
-fn first_and_last(keys: impl Iterator<Item = Option<u64>>) -> HashedMap<(u32, u32)> {
-    let mut map: HashedMap<(u32, u32)> = HashedMap::default();
+fn first_and_last(keys: impl ExactSizeIterator<Item = Option<u64>>) -> HashedMap<(u32, u32)> {
+    let mut map: HashedMap<(u32, u32)> = HashedMap::with_capacity_and_hasher(keys.len(), Default::default());
     for (at, key) in keys.enumerate() {
         if let Some(key) = key {
             let at = at as u32;
@@ -390,7 +448,7 @@ fn paragraphs_before(shapes: &[Shape]) -> Vec<u32> {
     let mut count = 0;
     before.push(0);
     for shape in shapes {
-        count += u32::from(shape.is_paragraph());
+        count += u32::from(shape.is_paragraph);
         before.push(count);
     }
     before
@@ -402,7 +460,7 @@ fn nearest_paragraphs(shapes: &[Shape]) -> (Vec<Option<usize>>, Vec<Option<usize
         let mut last = None;
         for at in order {
             nearest[at] = last;
-            if shapes[at].is_paragraph() {
+            if shapes[at].is_paragraph {
                 last = Some(at);
             }
         }
@@ -439,7 +497,8 @@ mod tests {
     }
 
     fn features(texts: &[&str], block: usize) -> Vec<String> {
-        let terms = PageTerms::new(texts.iter().copied(), Language::from_tag("en").unwrap());
+        let mut terms = PageTerms::new(texts.iter().copied());
+        terms.find_stems(Language::from_tag("en").unwrap(), 12, 0);
         let shapes: Vec<Shape> = texts
             .iter()
             .enumerate()

@@ -115,6 +115,19 @@ impl NgramModel {
     }
 }
 
+/// Scores to probabilities, in place.
+pub fn softmax(scores: &mut [f64]) {
+    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - most).exp();
+        sum += *score;
+    }
+    for score in scores {
+        *score /= sum;
+    }
+}
+
 /// Scores to log-probabilities, in place.
 pub fn log_softmax(scores: &mut [f64]) {
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -128,6 +141,19 @@ pub fn log_softmax(scores: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_ways_to_normalize_agree() {
+        for scores in [[0.0, 0.0, 0.0], [1.0, -2.0, 3.5], [800.0, -800.0, 799.0]] {
+            let (mut p, mut logs) = (scores, scores);
+            softmax(&mut p);
+            log_softmax(&mut logs);
+            assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            for (p, log) in p.iter().zip(logs) {
+                assert!((p - log.exp()).abs() < 1e-12, "{p} {log}");
+            }
+        }
+    }
 
     fn rows() -> SparseMatrix {
         let mut rows = SparseMatrix::new();

@@ -2,9 +2,9 @@
 //!
 //! Every input is bounded to [-1, 1]: the solver that fits the weights shifts by the maximum of the whole matrix and stops silently otherwise.
 
-use crate::ngram_model::log_softmax;
+use crate::ngram_model::{log_softmax, softmax};
 use crate::vectorizer::BlockFacts;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 /// A multinomial logistic regression over dense page features.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,21 +46,73 @@ impl PageModel {
         self.intercept.view()
     }
 
-    /// Final log-probabilities, shape (blocks, labels), from those of the n-gram model for the same page.
+    /// Final probabilities, shape (blocks, labels), from the log-probabilities of the n-gram model for the same page.
+    ///
+    /// # Panics
+    /// When the facts are not one for each block, or the labels are not those of the model.
+    pub fn probabilities(&self, ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Array2<f64> {
+        self.scores(ngram, facts, softmax)
+    }
+
+    /// The same as log-probabilities.
+    ///
+    /// # Panics
+    /// As [`PageModel::probabilities`].
     pub fn log_probabilities(&self, ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Array2<f64> {
-        let mut scores = page_features(ngram, facts).dot(&self.weights) + &self.intercept;
-        for mut row in scores.rows_mut() {
-            if let Some(row) = row.as_slice_mut() {
-                log_softmax(row);
+        self.scores(ngram, facts, log_softmax)
+    }
+
+    fn scores(&self, ngram: ArrayView2<'_, f64>, facts: &[BlockFacts], normalize: fn(&mut [f64])) -> Array2<f64> {
+        let views = PageViews::new(ngram, facts);
+        let (features, labels) = self.weights.dim();
+        assert_eq!(features, views.width(), "a model of as many labels");
+        let weights = self.weights.as_standard_layout();
+        let weights = weights.as_slice().unwrap_or_default();
+        let intercept = self.intercept.to_vec();
+        let mut scores = Vec::with_capacity(facts.len() * labels);
+        let mut row = vec![0.0; features];
+        for at in 0..facts.len() {
+            views.fill(at, &mut row);
+            let start = scores.len();
+            scores.extend_from_slice(&intercept);
+            let out = &mut scores[start..];
+            match labels {
+                2 => add_products::<2>(&row, weights, out),
+                3 => add_products::<3>(&row, weights, out),
+                4 => add_products::<4>(&row, weights, out),
+                _ => {
+                    for (value, weights) in row.iter().zip(weights.chunks_exact(labels)) {
+                        for (score, weight) in out.iter_mut().zip(weights) {
+                            *score += value * weight;
+                        }
+                    }
+                }
             }
+            normalize(out);
         }
-        scores
+        Array2::from_shape_vec((facts.len(), labels), scores).expect("a row for each block")
     }
 
     /// What each page feature of a block adds to the log-odds of one label against another, in the order of [`feature_names`].
     pub fn contributions(&self, features: ArrayView1<'_, f64>, label: usize, against: usize) -> Vec<f64> {
         let difference = &self.weights.column(label) - &self.weights.column(against);
         (&features * &difference).to_vec()
+    }
+}
+
+/// Adds the products of a row of features with each label's weights. Four sums are kept apart, so that no addition waits for the one before.
+fn add_products<const L: usize>(row: &[f64], weights: &[f64], out: &mut [f64]) {
+    let (weights, _) = weights.as_chunks::<L>();
+    let mut sums = [[0.0; L]; 4];
+    for (values, weights) in row.chunks(4).zip(weights.chunks(4)) {
+        for ((value, weights), sums) in values.iter().zip(weights).zip(&mut sums) {
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += value * weight;
+            }
+        }
+    }
+    for (label, score) in out.iter_mut().enumerate() {
+        *score += (sums[0][label] + sums[1][label]) + (sums[2][label] + sums[3][label]);
     }
 }
 
@@ -124,190 +176,273 @@ const POSITIONS: [&str; 8] = [
 ];
 
 /// The page features, shape (blocks, page features), each in [-1, 1], from the n-gram model's log-probabilities, shape (blocks, labels).
+///
+/// # Panics
+/// When the facts are not one for each block.
 pub fn page_features(ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Array2<f64> {
-    assert_eq!(ngram.nrows(), facts.len(), "facts for each block");
-    let (blocks, labels) = ngram.dim();
-    let logs = ngram.mapv(|log| (log / LOWEST_LOG).max(-1.0));
-    let p = ngram.mapv(f64::exp);
-    let words: Vec<f64> = facts
-        .iter()
-        .map(|fact| f64::from(fact.words.clamp(1.0, MOST_WORDS)))
-        .collect();
-    let mut features = Array2::zeros((blocks, VIEWS.len() * labels + POSITIONS.len()));
-    let mut view = 0;
-    let mut put = |values: &Array2<f64>| {
-        features
-            .slice_axis_mut(Axis(1), Slice::from(view * labels..(view + 1) * labels))
-            .assign(values);
-        view += 1;
-    };
-    put(&logs);
-    put(&p);
-    for distance in 1..=NEAR {
-        put(&shifted(&p, distance as isize));
-    }
-    for distance in 1..=NEAR {
-        put(&shifted(&p, -(distance as isize)));
-    }
-    let ones = vec![1.0; blocks];
-    let mut surroundings = Array2::zeros((0, 0));
-    for weights in [&ones, &words] {
-        let sums = prefix_sums(&p, weights);
-        for half in WINDOWS {
-            surroundings = window_means(&sums, weights, half);
-            put(&surroundings);
-        }
-    }
-    let mut so_far = Array2::zeros((0, 0));
-    for decay in DECAYS {
-        so_far = running_means(&p, decay, false);
-        put(&so_far);
-        put(&running_means(&p, decay, true));
-    }
-    let by_words = prefix_sums(&p, &words);
-    let by_blocks = prefix_sums(&p, &ones);
-    let whole = |sums: &Array2<f64>, weights: &[f64]| {
-        let mean = &sums.row(blocks) / weights.iter().sum::<f64>().max(1.0);
-        Array2::from_shape_fn((blocks, labels), |(_, label)| mean[label])
-    };
-    let whole_by_words = whole(&by_words, &words);
-    put(&whole_by_words);
-    put(&whole(&by_blocks, &ones));
-    for sums in [&by_words, &by_blocks] {
-        let mut before = sums.slice_axis(Axis(0), Slice::from(..blocks)).to_owned();
-        for (mut column, total) in before.columns_mut().into_iter().zip(sums.row(blocks)) {
-            column.mapv_inplace(|part| part / total.max(1e-9));
-        }
-        put(&before);
-    }
-    put(&surest(&p, false));
-    put(&surest(&p, true));
-    let paths: Vec<u32> = facts.iter().map(|fact| fact.path_group).collect();
-    let parents: Vec<u32> = facts.iter().map(|fact| fact.parent_group).collect();
-    let path_means = group_means(&p, &paths);
-    put(&path_means);
-    put(&group_means(&logs, &paths));
-    put(&group_means(&p, &parents));
-    put(&group_means(&logs, &parents));
-    put(&gathered(&p, facts.iter().map(|fact| fact.heading)));
-    put(&gathered(&p, facts.iter().map(|fact| fact.twin)));
-    put(&(&p * &path_means));
-    put(&(&p * &surroundings));
-    put(&(&p * &whole_by_words));
-    put(&(&p * &so_far));
-    let alone = group_sizes(&paths);
-    let start = VIEWS.len() * labels;
-    for (at, fact) in facts.iter().enumerate() {
-        let place = (at as f64 + 0.5) / blocks as f64;
-        let values = [
-            place,
-            place * place,
-            (-(at as f64) / 4.0).exp(),
-            (-((blocks - 1 - at) as f64) / 4.0).exp(),
-            f64::from(fact.words.clamp(0.0, MOST_WORDS) / MOST_WORDS),
-            f64::from(u8::from(fact.words > 25.0)),
-            f64::from(u8::from(fact.twin.is_some())),
-            f64::from(u8::from(alone[fact.path_group as usize] == 1)),
-        ];
-        for (offset, value) in values.into_iter().enumerate() {
-            features[[at, start + offset]] = value;
+    let views = PageViews::new(ngram, facts);
+    let mut features = Array2::zeros((facts.len(), views.width()));
+    for (at, mut row) in features.rows_mut().into_iter().enumerate() {
+        if let Some(row) = row.as_slice_mut() {
+            views.fill(at, row);
         }
     }
     features
 }
 
-/// Row `i` is row `i - by`; zero beyond the page.
-fn shifted(p: &Array2<f64>, by: isize) -> Array2<f64> {
-    let mut out = Array2::zeros(p.raw_dim());
-    for at in 0..p.nrows() {
-        if let Some(from) = at.checked_add_signed(-by).filter(|from| *from < p.nrows()) {
-            out.row_mut(at).assign(&p.row(from));
+/// What the page features are read from: tables of shape (blocks, labels), row-major, one pass over the page each.
+struct PageViews<'p> {
+    labels: usize,
+    facts: &'p [BlockFacts],
+    p: Vec<f64>,
+    logs: Vec<f64>,
+    by_blocks: PrefixSums,
+    by_words: PrefixSums,
+    /// For each of [`DECAYS`]: running means before and after each block.
+    running: [[Vec<f64>; 2]; 2],
+    /// Largest probabilities before and after each block.
+    surest: [Vec<f64>; 2],
+    paths: GroupMeans,
+    parents: GroupMeans,
+    nothing: Vec<f64>,
+}
+
+impl<'p> PageViews<'p> {
+    fn new(ngram: ArrayView2<'_, f64>, facts: &'p [BlockFacts]) -> Self {
+        assert_eq!(ngram.nrows(), facts.len(), "facts for each block");
+        let labels = ngram.ncols();
+        let logs: Vec<f64> = ngram.iter().map(|log| (log / LOWEST_LOG).max(-1.0)).collect();
+        let p: Vec<f64> = ngram.iter().map(|log| log.exp()).collect();
+        let words = facts.iter().map(|fact| f64::from(fact.words.clamp(1.0, MOST_WORDS)));
+        Self {
+            by_blocks: PrefixSums::new(&p, labels, facts.iter().map(|_| 1.0)),
+            by_words: PrefixSums::new(&p, labels, words),
+            running: DECAYS.map(|decay| [false, true].map(|after| running_means(&p, labels, decay, after))),
+            surest: [false, true].map(|after| surest(&p, labels, after)),
+            paths: GroupMeans::new(&p, &logs, labels, facts.iter().map(|fact| fact.path_group)),
+            parents: GroupMeans::new(&p, &logs, labels, facts.iter().map(|fact| fact.parent_group)),
+            nothing: vec![0.0; labels],
+            labels,
+            facts,
+            p,
+            logs,
         }
     }
-    out
+
+    /// Number of page features.
+    fn width(&self) -> usize {
+        VIEWS.len() * self.labels + POSITIONS.len()
+    }
+
+    /// The probabilities of a block; zero beyond the page.
+    fn p(&self, at: Option<usize>) -> &[f64] {
+        at.and_then(|at| self.p.get(at * self.labels..(at + 1) * self.labels))
+            .unwrap_or(&self.nothing)
+    }
+
+    /// Writes the features of one block, in the order of [`feature_names`].
+    fn fill(&self, at: usize, row: &mut [f64]) {
+        let labels = self.labels;
+        let fact = &self.facts[at];
+        let own = at * labels..(at + 1) * labels;
+        let (views, positions) = row.split_at_mut(VIEWS.len() * labels);
+        let mut filled = 0;
+        let mut next = || {
+            filled += labels;
+            filled - labels..filled
+        };
+        let mut put = |views: &mut [f64], values: &[f64]| {
+            let place = next();
+            views[place.clone()].copy_from_slice(values);
+            place
+        };
+        put(views, &self.logs[own.clone()]);
+        put(views, &self.p[own.clone()]);
+        for distance in 1..=NEAR {
+            put(views, self.p(at.checked_sub(distance)));
+        }
+        for distance in 1..=NEAR {
+            put(views, self.p(Some(at + distance)));
+        }
+        let mut wide = 0..0;
+        for sums in [&self.by_blocks, &self.by_words] {
+            for half in WINDOWS {
+                wide = put(views, &self.nothing);
+                sums.window_mean(at, half, &mut views[wide.clone()]);
+            }
+        }
+        let mut long_before = 0..0;
+        for [before, after] in &self.running {
+            long_before = put(views, &before[own.clone()]);
+            put(views, &after[own.clone()]);
+        }
+        let whole = put(views, &self.by_words.mean);
+        put(views, &self.by_blocks.mean);
+        for sums in [&self.by_words, &self.by_blocks] {
+            let share = put(views, &sums.sums[own.clone()]);
+            for (part, total) in views[share].iter_mut().zip(sums.total()) {
+                *part /= total.max(1e-9);
+            }
+        }
+        put(views, &self.surest[0][own.clone()]);
+        put(views, &self.surest[1][own.clone()]);
+        let path = put(views, self.paths.p(fact.path_group));
+        put(views, self.paths.logs(fact.path_group));
+        put(views, self.parents.p(fact.parent_group));
+        put(views, self.parents.logs(fact.parent_group));
+        put(views, self.p(fact.heading.map(|at| at as usize)));
+        put(views, self.p(fact.twin.map(|at| at as usize)));
+        for factor in [path, wide, whole, long_before] {
+            let product = put(views, &self.p[own.clone()]);
+            for (offset, label) in factor.enumerate() {
+                views[product.start + offset] *= views[label];
+            }
+        }
+        let blocks = self.facts.len();
+        let place = (at as f64 + 0.5) / blocks as f64;
+        positions.copy_from_slice(&[
+            place,
+            place * place,
+            nearness(at),
+            nearness(blocks - 1 - at),
+            f64::from(fact.words.clamp(0.0, MOST_WORDS) / MOST_WORDS),
+            f64::from(u8::from(fact.words > 25.0)),
+            f64::from(u8::from(fact.twin.is_some())),
+            f64::from(u8::from(self.paths.size(fact.path_group) == 1)),
+        ]);
+    }
 }
 
-/// Row `i` is the weighted sum of the rows before `i`; shape (rows + 1, labels).
-fn prefix_sums(p: &Array2<f64>, weights: &[f64]) -> Array2<f64> {
-    let mut sums = Array2::zeros((p.nrows() + 1, p.ncols()));
-    for (at, weight) in weights.iter().enumerate() {
-        let next = &sums.row(at) + &(&p.row(at) * *weight);
-        sums.row_mut(at + 1).assign(&next);
+/// 1 at a distance of no blocks, falling to nothing.
+fn nearness(distance: usize) -> f64 {
+    // beyond this many blocks it is less than 1e-16
+    if distance > 150 {
+        0.0
+    } else {
+        (-(distance as f64) / 4.0).exp()
     }
-    sums
 }
 
-fn window_means(sums: &Array2<f64>, weights: &[f64], half: usize) -> Array2<f64> {
-    let blocks = weights.len();
-    let mut weight_sums = Vec::with_capacity(blocks + 1);
-    weight_sums.push(0.0);
-    for weight in weights {
-        weight_sums.push(weight_sums.last().copied().unwrap_or(0.0) + weight);
+/// Sums of the rows before each row, and of all rows as the last, by weight.
+struct PrefixSums {
+    labels: usize,
+    /// Shape (blocks + 1, labels).
+    sums: Vec<f64>,
+    /// Sums of the weights alone.
+    weights: Vec<f64>,
+    /// The weighted mean of all rows.
+    mean: Vec<f64>,
+}
+
+impl PrefixSums {
+    fn new(p: &[f64], labels: usize, weights: impl Iterator<Item = f64>) -> Self {
+        let mut sums = Vec::with_capacity(p.len() + labels);
+        let mut weight_sums = Vec::with_capacity(p.len() / labels.max(1) + 1);
+        let mut sum = vec![0.0; labels];
+        let mut weight_sum = 0.0;
+        for (row, weight) in p.chunks_exact(labels.max(1)).zip(weights) {
+            sums.extend_from_slice(&sum);
+            weight_sums.push(weight_sum);
+            weight_sum += weight;
+            for (sum, p) in sum.iter_mut().zip(row) {
+                *sum += p * weight;
+            }
+        }
+        sums.extend_from_slice(&sum);
+        weight_sums.push(weight_sum);
+        Self {
+            labels,
+            sums,
+            weights: weight_sums,
+            mean: sum.iter().map(|sum| sum / weight_sum.max(1.0)).collect(),
+        }
     }
-    let mut means = Array2::zeros((blocks, sums.ncols()));
-    for at in 0..blocks {
+
+    fn total(&self) -> &[f64] {
+        &self.sums[self.sums.len() - self.labels..]
+    }
+
+    /// The mean of the rows from `half` before to `half` after a row.
+    fn window_mean(&self, at: usize, half: usize, out: &mut [f64]) {
+        let blocks = self.weights.len() - 1;
         let (from, to) = (at.saturating_sub(half), (at + half + 1).min(blocks));
-        let mean = (&sums.row(to) - &sums.row(from)) / (weight_sums[to] - weight_sums[from]);
-        means.row_mut(at).assign(&mean);
-    }
-    means
-}
-
-/// Exponentially decaying mean of the rows before each row (after each row when `backwards`).
-fn running_means(p: &Array2<f64>, decay: f64, backwards: bool) -> Array2<f64> {
-    let mut means = Array2::zeros(p.raw_dim());
-    let mut mean: Array1<f64> = Array1::zeros(p.ncols());
-    for step in 0..p.nrows() {
-        let at = if backwards { p.nrows() - 1 - step } else { step };
-        means.row_mut(at).assign(&mean);
-        mean = mean * decay + &(&p.row(at) * (1.0 - decay));
-    }
-    means
-}
-
-/// The largest probability of each label in the rows before each row (after each row when `backwards`).
-fn surest(p: &Array2<f64>, backwards: bool) -> Array2<f64> {
-    let mut most = Array2::zeros(p.raw_dim());
-    let mut best: Array1<f64> = Array1::zeros(p.ncols());
-    for step in 0..p.nrows() {
-        let at = if backwards { p.nrows() - 1 - step } else { step };
-        most.row_mut(at).assign(&best);
-        best.zip_mut_with(&p.row(at), |best, p| *best = best.max(*p));
-    }
-    most
-}
-
-fn group_sizes(groups: &[u32]) -> Vec<u32> {
-    let count = groups.iter().max().map_or(0, |most| *most as usize + 1);
-    let mut sizes = vec![0; count];
-    for group in groups {
-        sizes[*group as usize] += 1;
-    }
-    sizes
-}
-
-fn group_means(p: &Array2<f64>, groups: &[u32]) -> Array2<f64> {
-    let sizes = group_sizes(groups);
-    let mut sums: Array2<f64> = Array2::zeros((sizes.len(), p.ncols()));
-    for (row, group) in p.axis_iter(Axis(0)).zip(groups) {
-        let mut sum = sums.row_mut(*group as usize);
-        sum += &row;
-    }
-    let mut means = Array2::zeros(p.raw_dim());
-    for (mut row, group) in means.axis_iter_mut(Axis(0)).zip(groups) {
-        row.assign(&(&sums.row(*group as usize) / f64::from(sizes[*group as usize])));
-    }
-    means
-}
-
-fn gathered(p: &Array2<f64>, from: impl Iterator<Item = Option<u32>>) -> Array2<f64> {
-    let mut out = Array2::zeros(p.raw_dim());
-    for (mut row, from) in out.axis_iter_mut(Axis(0)).zip(from) {
-        if let Some(from) = from {
-            row.assign(&p.row(from as usize));
+        let weight = self.weights[to] - self.weights[from];
+        let (first, last) = (&self.sums[from * self.labels..], &self.sums[to * self.labels..]);
+        for ((out, first), last) in out.iter_mut().zip(first).zip(last) {
+            *out = (last - first) / weight;
         }
     }
-    out
+}
+
+/// Exponentially decaying mean of the rows before each row (after each row when `after`).
+fn running_means(p: &[f64], labels: usize, decay: f64, after: bool) -> Vec<f64> {
+    accumulated(p, labels, after, |mean, p| mean * decay + p * (1.0 - decay))
+}
+
+/// The largest probability of each label in the rows before each row (after each row when `after`).
+fn surest(p: &[f64], labels: usize, after: bool) -> Vec<f64> {
+    accumulated(p, labels, after, f64::max)
+}
+
+/// What `add` has made of the rows before each row (after each row when `after`), from zero.
+fn accumulated(p: &[f64], labels: usize, after: bool, add: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let mut all = vec![0.0; p.len()];
+    let mut state = vec![0.0; labels];
+    let mut step = |(out, row): (&mut [f64], &[f64])| {
+        for ((out, p), state) in out.iter_mut().zip(row).zip(&mut state) {
+            *out = *state;
+            *state = add(*state, *p);
+        }
+    };
+    let rows = all.chunks_exact_mut(labels.max(1)).zip(p.chunks_exact(labels.max(1)));
+    if after {
+        rows.rev().for_each(&mut step);
+    } else {
+        rows.for_each(&mut step);
+    }
+    all
+}
+
+/// The means of the rows of each group.
+struct GroupMeans {
+    labels: usize,
+    sizes: Vec<u32>,
+    /// Shape (groups, 2 * labels): probabilities, then scaled log-probabilities.
+    means: Vec<f64>,
+}
+
+impl GroupMeans {
+    fn new(p: &[f64], logs: &[f64], labels: usize, groups: impl Iterator<Item = u32> + Clone) -> Self {
+        let count = groups.clone().max().map_or(0, |most| most as usize + 1);
+        let mut sizes = vec![0u32; count];
+        let mut means = vec![0.0; count * 2 * labels];
+        let rows = p.chunks_exact(labels.max(1)).zip(logs.chunks_exact(labels.max(1)));
+        for ((p, logs), group) in rows.zip(groups) {
+            let group = group as usize;
+            sizes[group] += 1;
+            for (sum, value) in means[group * 2 * labels..].iter_mut().zip(p.iter().chain(logs)) {
+                *sum += value;
+            }
+        }
+        for (means, size) in means.chunks_exact_mut(2 * labels.max(1)).zip(&sizes) {
+            for mean in means {
+                *mean /= f64::from(*size);
+            }
+        }
+        Self { labels, sizes, means }
+    }
+
+    fn size(&self, group: u32) -> u32 {
+        self.sizes[group as usize]
+    }
+
+    fn p(&self, group: u32) -> &[f64] {
+        &self.means[group as usize * 2 * self.labels..][..self.labels]
+    }
+
+    fn logs(&self, group: u32) -> &[f64] {
+        &self.means[group as usize * 2 * self.labels..][self.labels..2 * self.labels]
+    }
 }
 
 #[cfg(test)]

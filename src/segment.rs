@@ -88,6 +88,14 @@ pub fn is_space(c: char) -> bool {
 
 /// Appends `text` to `to` with every run of white space as one space and none at the start of `to`.
 fn push_collapsed(to: &mut String, text: &str) {
+    if is_collapsed(text) {
+        let text = text
+            .strip_prefix(' ')
+            .filter(|_| to.is_empty() || to.ends_with(' '))
+            .unwrap_or(text);
+        to.push_str(text);
+        return;
+    }
     let mut pending = false;
     for word in text.split(is_space) {
         if pending && !to.is_empty() && !to.ends_with(' ') {
@@ -96,6 +104,26 @@ fn push_collapsed(to: &mut String, text: &str) {
         to.push_str(word);
         pending = true;
     }
+}
+
+/// Whether the only white space is single spaces.
+fn is_collapsed(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut last = 0;
+    for (at, byte) in bytes.iter().copied().enumerate() {
+        let white = match byte {
+            b' ' => last == b' ',
+            0..b' ' => true,
+            // the first byte of a character beyond ASCII
+            0xc2.. => text[at..].chars().next().is_some_and(is_space),
+            _ => false,
+        };
+        if white {
+            return false;
+        }
+        last = byte;
+    }
+    true
 }
 
 fn collapsed(text: &str) -> String {

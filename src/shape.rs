@@ -52,6 +52,17 @@ pub enum Ending {
     Mark,
 }
 
+impl Ending {
+    fn ends_sentence(self) -> bool {
+        match self {
+            Self::Stop | Self::Question | Self::Exclamation | Self::ClosedSentence => true,
+            Self::Letter | Self::Ellipsis | Self::Colon | Self::Closing | Self::Digit | Self::Arrow | Self::Mark => {
+                false
+            }
+        }
+    }
+}
+
 /// The shape of one block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
@@ -87,6 +98,12 @@ pub struct Shape {
     pub clock: bool,
     /// Whether it has an address: `@`, `www.` or `://`.
     pub address: bool,
+    /// The length as one of 12 steps, each about half again as long as the one before.
+    pub length_step: usize,
+    /// The length as one of 5 steps.
+    pub coarse_step: usize,
+    /// Whether the block is long enough to be running text.
+    pub is_paragraph: bool,
 }
 
 /// Word units from which a block that ends like a sentence is a paragraph (chosen; jusText's "short" ends at 70 characters, about 12 words).
@@ -115,11 +132,12 @@ impl Shape {
             }
         };
         let all_capitals = counts.lower == 0;
+        let ending = ending(text);
         Self {
             words,
             chars: counts.chars,
             opening: opening(text),
-            ending: ending(text),
+            ending,
             capitalized: share(counts.capitalized),
             capitals: counts.upper as f32 / (counts.upper + counts.lower).max(1) as f32,
             digits: counts.digits as f32 / counts.chars.max(1) as f32,
@@ -132,44 +150,20 @@ impl Shape {
             year: counts.year,
             clock: counts.clock,
             address: counts.address,
+            length_step: step(words, &[1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 18.5, 27.5, 40.5, 60.5, 100.5]),
+            coarse_step: step(words, &[3.5, 8.5, 18.5, 40.5]),
+            is_paragraph: words >= LONG_WORDS || (words >= PARAGRAPH_WORDS && ending.ends_sentence()),
         }
     }
 
     /// Whether the block ends like a sentence.
     pub fn ends_sentence(&self) -> bool {
-        match self.ending {
-            Ending::Stop | Ending::Question | Ending::Exclamation | Ending::ClosedSentence => true,
-            Ending::Letter
-            | Ending::Ellipsis
-            | Ending::Colon
-            | Ending::Closing
-            | Ending::Digit
-            | Ending::Arrow
-            | Ending::Mark => false,
-        }
-    }
-
-    /// Whether the block is long enough to be running text.
-    pub fn is_paragraph(&self) -> bool {
-        self.words >= LONG_WORDS || (self.words >= PARAGRAPH_WORDS && self.ends_sentence())
-    }
-
-    /// The length as one of 12 steps, each about half again as long as the one before.
-    pub fn length_step(&self) -> usize {
-        step(
-            self.words,
-            &[1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 18.5, 27.5, 40.5, 60.5, 100.5],
-        )
-    }
-
-    /// The length as one of 5 steps.
-    pub fn coarse_step(&self) -> usize {
-        step(self.words, &[3.5, 8.5, 18.5, 40.5])
+        self.ending.ends_sentence()
     }
 
     /// Hands over the features of the shape group.
     pub fn features<S: Sink>(&self, sink: &mut S) {
-        let length = self.length_step();
+        let length = self.length_step;
         let ending = self.ending as usize;
         let opening = self.opening as usize;
         let capitalized = self.capitalized.map_or(6, share_step);
@@ -198,16 +192,11 @@ impl Shape {
                 .map_or(6, |share| step(share, &[0.001, 0.1, 0.2, 0.35, 0.5])),
         );
         if self.opening_capitals > 0 {
-            add2(
-                sink,
-                &OPENING_CAPITALS,
-                self.opening_capitals.min(4),
-                self.coarse_step(),
-            );
+            add2(sink, &OPENING_CAPITALS, self.opening_capitals.min(4), self.coarse_step);
         }
         let flags = usize::from(self.year) + 2 * usize::from(self.clock) + 4 * usize::from(self.address);
         if flags > 0 {
-            add2(sink, &FLAGS, flags, self.coarse_step());
+            add2(sink, &FLAGS, flags, self.coarse_step);
         }
         add2(sink, &LENGTH_ENDING, length, ending);
         add2(sink, &LENGTH_OPENING, length, opening);
@@ -254,7 +243,8 @@ pub fn add3<S: Sink>(sink: &mut S, family: &'static Family, a: usize, b: usize, 
 
 /// Number of `limits` (ascending) that `value` is above.
 pub fn step(value: f32, limits: &[f32]) -> usize {
-    limits.iter().take_while(|limit| value > **limit).count()
+    // all are compared: a loop that stops at the first would be guessed wrong most of the time
+    limits.iter().filter(|limit| value > **limit).count()
 }
 
 /// A share as one of six steps; none and all have their own.
@@ -272,6 +262,8 @@ struct Counts {
     capitalized: usize,
     short_words: usize,
     opening_capitals: usize,
+    /// Whether no word has ended the run of words in capitals at the start.
+    opened: bool,
     sentences: usize,
     quotes: usize,
     commas: usize,
@@ -281,69 +273,154 @@ struct Counts {
     address: bool,
 }
 
+/// Letters and digits of one word.
+#[derive(Clone, Copy, Default)]
+struct WordCounts {
+    letters: usize,
+    upper: usize,
+    lower: usize,
+    digits: usize,
+    first_letter_upper: bool,
+}
+
+/// What each ASCII byte adds to the counts of its word, one byte of the sum for each; the last one tells that it is not ASCII.
+static TALLIES: [u64; 256] = {
+    let mut tallies = [0u64; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        tallies[byte] = match byte as u8 {
+            b'A'..=b'Z' => 1 << UPPER,
+            b'a'..=b'z' => 1 << LOWER,
+            b'0'..=b'9' => 1 << DIGIT,
+            b'"' => 1 << QUOTE,
+            b',' => 1 << COMMA,
+            b'|' | b'/' | b'>' => 1 << SEPARATOR,
+            b'@' => 1 << AT_SIGN,
+            128.. => 1 << BEYOND,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    tallies
+};
+const UPPER: u32 = 0;
+const LOWER: u32 = 8;
+const DIGIT: u32 = 16;
+const QUOTE: u32 = 24;
+const COMMA: u32 = 32;
+const SEPARATOR: u32 = 40;
+const AT_SIGN: u32 = 48;
+const BEYOND: u32 = 56;
+/// Bytes of a word up to which no count of the tally can overflow.
+const TALLY_BYTES: usize = 255;
+
 impl Counts {
     fn read(&mut self, text: &str) {
-        let mut still_capitals = true;
-        for word in text.split(' ') {
-            let (mut letters, mut upper, mut lower, mut digits) = (0usize, 0usize, 0usize, 0usize);
-            let mut first_letter_upper = false;
-            let mut last = '\0';
-            for c in word.chars() {
-                self.chars += 1;
-                last = c;
-                if c.is_ascii_digit() {
-                    digits += 1;
-                } else if c.is_alphabetic() {
-                    let is_upper = if c.is_ascii() {
-                        c.is_ascii_uppercase()
-                    } else {
-                        c.is_uppercase()
-                    };
-                    if letters == 0 {
-                        first_letter_upper = is_upper;
-                    }
-                    letters += 1;
-                    upper += usize::from(is_upper);
-                    lower += usize::from(if c.is_ascii() {
-                        c.is_ascii_lowercase()
-                    } else {
-                        c.is_lowercase()
-                    });
-                } else {
-                    self.mark(c);
-                }
+        self.opened = true;
+        let bytes = text.as_bytes();
+        let mut start = 0;
+        loop {
+            let mut tally = 0u64;
+            let mut end = start;
+            while end < bytes.len() && bytes[end] != b' ' {
+                tally = tally.wrapping_add(TALLIES[usize::from(bytes[end])]);
+                end += 1;
+            }
+            let word = &text[start..end];
+            if word.len() <= TALLY_BYTES && tally >> BEYOND == 0 {
+                self.ascii_word(word, tally);
+            } else {
+                self.any_word(word);
+            }
+            if end == bytes.len() {
+                break;
             }
             self.chars += 1;
-            self.upper += upper;
-            self.lower += lower;
-            self.digits += digits;
-            if letters > 0 {
-                self.words += 1;
-                self.capitalized += usize::from(first_letter_upper);
-                self.short_words += usize::from(letters <= 3 && upper == 0);
-            }
-            if digits > 0 {
-                self.year |= digits == 4
-                    && word
-                        .trim_matches(|c: char| !c.is_ascii_digit())
-                        .parse::<u32>()
-                        .is_ok_and(|n| (1900..2100).contains(&n));
-                self.clock |= digits >= 2 && is_clock(word);
-            }
-            self.address |=
-                word.starts_with("www.") || (word.len() > 6 && memchr::memmem::find(word.as_bytes(), b"://").is_some());
-            if still_capitals {
-                if letters >= 2 && upper == letters {
-                    self.opening_capitals += 1;
-                } else if letters > 0 || digits == 0 {
-                    still_capitals = false;
+            start = end + 1;
+        }
+    }
+
+    fn ascii_word(&mut self, word: &str, tally: u64) {
+        let count = |field: u32| usize::from((tally >> field) as u8);
+        let (upper, lower) = (count(UPPER), count(LOWER));
+        let first_letter_upper = upper > 0
+            && word
+                .bytes()
+                .find(u8::is_ascii_alphabetic)
+                .is_some_and(|byte| byte.is_ascii_uppercase());
+        self.chars += word.len();
+        self.quotes += count(QUOTE);
+        self.commas += count(COMMA);
+        self.separators += count(SEPARATOR);
+        self.address |= count(AT_SIGN) > 0;
+        let counts = WordCounts {
+            letters: upper + lower,
+            upper,
+            lower,
+            digits: count(DIGIT),
+            first_letter_upper,
+        };
+        self.word(word, counts, count(SEPARATOR) > 0);
+    }
+
+    fn any_word(&mut self, word: &str) {
+        let mut counts = WordCounts::default();
+        for c in word.chars() {
+            self.chars += 1;
+            if c.is_ascii_digit() {
+                counts.digits += 1;
+            } else if c.is_alphabetic() {
+                let is_upper = c.is_uppercase();
+                if counts.letters == 0 {
+                    counts.first_letter_upper = is_upper;
                 }
-            }
-            if letters > 1 && matches!(last, '.' | '?' | '!') {
-                self.sentences += 1;
+                counts.letters += 1;
+                counts.upper += usize::from(is_upper);
+                counts.lower += usize::from(c.is_lowercase());
+            } else {
+                self.mark(c);
             }
         }
-        self.chars -= 1;
+        self.word(word, counts, true);
+    }
+
+    /// Takes a word with its counts; `slash` tells whether it can hold one.
+    #[inline]
+    fn word(&mut self, word: &str, counts: WordCounts, slash: bool) {
+        let WordCounts {
+            letters,
+            upper,
+            lower,
+            digits,
+            first_letter_upper,
+        } = counts;
+        self.upper += upper;
+        self.lower += lower;
+        self.digits += digits;
+        if letters > 0 {
+            self.words += 1;
+            self.capitalized += usize::from(first_letter_upper);
+            self.short_words += usize::from(letters <= 3 && upper == 0);
+        }
+        if digits > 0 {
+            self.year |= digits == 4
+                && word
+                    .trim_matches(|c: char| !c.is_ascii_digit())
+                    .parse::<u32>()
+                    .is_ok_and(|n| (1900..2100).contains(&n));
+            self.clock |= digits >= 2 && is_clock(word);
+        }
+        self.address |= word.starts_with("www.") || (slash && word.contains("://"));
+        if self.opened {
+            if letters >= 2 && upper == letters {
+                self.opening_capitals += 1;
+            } else if letters > 0 || digits == 0 {
+                self.opened = false;
+            }
+        }
+        if letters > 1 && matches!(word.as_bytes().last(), Some(b'.' | b'?' | b'!')) {
+            self.sentences += 1;
+        }
     }
 
     fn mark(&mut self, c: char) {
@@ -411,10 +488,10 @@ fn ending(text: &str) -> Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyzer::{Language, PageTerms};
+    use crate::analyzer::PageTerms;
 
     fn shape(text: &str) -> Shape {
-        let terms = PageTerms::new(std::iter::once(text), Language::UNKNOWN);
+        let terms = PageTerms::new(std::iter::once(text));
         Shape::of(text, terms.tokens(0))
     }
 
@@ -495,9 +572,9 @@ mod tests {
     #[test]
     fn a_paragraph_is_long_or_ends_like_a_sentence() {
         let words = |n: usize, end: &str| "word ".repeat(n).trim_end().to_owned() + end;
-        assert!(shape(&words(20, ".")).is_paragraph());
-        assert!(!shape(&words(20, "")).is_paragraph());
-        assert!(shape(&words(40, "")).is_paragraph());
-        assert!(!shape(&words(5, ".")).is_paragraph());
+        assert!(shape(&words(20, ".")).is_paragraph);
+        assert!(!shape(&words(20, "")).is_paragraph);
+        assert!(shape(&words(40, "")).is_paragraph);
+        assert!(!shape(&words(5, ".")).is_paragraph);
     }
 }

@@ -3,7 +3,7 @@
 //! Containers that hold nothing but one another count once, so that wrappers around wrappers make no difference.
 
 use crate::analyzer::PageTerms;
-use crate::context::{common, content_words, distance_step};
+use crate::context::{Context, common, content_words, distance_step};
 use crate::html::{Document, ElementId, ElementName};
 use crate::segment::{Block, Markup, path_signature};
 use crate::shape::{Shape, add1, add2, add3, share_step, step};
@@ -34,7 +34,7 @@ pub struct Structure<'p> {
     first_h1: Option<usize>,
     /// Content words of the alt texts before and after each block.
     pictures: Vec<[Option<Vec<u64>>; 2]>,
-    content: Vec<Vec<u64>>,
+    context: &'p Context<'p>,
     terms: &'p PageTerms,
     /// The host that most links with a host name: the page's own, as far as the page tells.
     own_host: Option<String>,
@@ -73,6 +73,7 @@ impl<'p> Structure<'p> {
         blocks: &'p [Block],
         terms: &'p PageTerms,
         shapes: &'p [Shape],
+        context: &'p Context<'p>,
     ) -> Option<Self> {
         let document = document?;
         let mut structure = Self {
@@ -90,9 +91,7 @@ impl<'p> Structure<'p> {
             description: topic(metadata(document, &["og:description", "description"])),
             first_h1: None,
             pictures: Vec::with_capacity(blocks.len()),
-            content: (0..blocks.len())
-                .map(|block| content_words(terms.tokens(block)))
-                .collect(),
+            context,
             terms,
             own_host: own_host(document),
         };
@@ -126,7 +125,7 @@ impl<'p> Structure<'p> {
             holds.first = holds.first.or(Some(at as u32));
             holds.words += shape.words;
             holds.link_words += shape.words * markup.link_density;
-            if shape.is_paragraph() {
+            if shape.is_paragraph {
                 holds.paragraph_words += shape.words;
                 self.paragraph_words += shape.words;
             }
@@ -175,7 +174,7 @@ impl<'p> Structure<'p> {
     }
 
     fn elements<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
-        let length = self.shapes[block].coarse_step();
+        let length = self.shapes[block].coarse_step;
         let name = |id: ElementId| self.document.element(id).name.as_str();
         let inner = name(markup.element);
         sink.add(&INNER, INNER.hash1(part(inner)), || inner.to_owned());
@@ -216,7 +215,7 @@ impl<'p> Structure<'p> {
             }
         }
         let links = link_step(markup.link_density);
-        add2(sink, &LINKS, links, self.shapes[block].length_step());
+        add2(sink, &LINKS, links, self.shapes[block].length_step);
         if let Some(tag) = path.first() {
             let hash = LINKS_TAG.hash3(
                 part(tag),
@@ -250,13 +249,13 @@ impl<'p> Structure<'p> {
     }
 
     fn pictures<S: Sink>(&self, block: usize, sink: &mut S) {
-        let length = self.shapes[block].coarse_step();
+        let length = self.shapes[block].coarse_step;
         for (family, alt) in [
             (&PICTURE_BEFORE, &self.pictures[block][0]),
             (&PICTURE_AFTER, &self.pictures[block][1]),
         ] {
             if let Some(alt) = alt {
-                let own = &self.content[block];
+                let own = self.context.content(block);
                 let both = common(own, alt);
                 let like = if alt.is_empty() {
                     7
@@ -273,7 +272,7 @@ impl<'p> Structure<'p> {
         let Some(href) = markup.first_link.and_then(|link| self.document.href(link)) else {
             return;
         };
-        let length = self.shapes[block].coarse_step();
+        let length = self.shapes[block].coarse_step;
         let links = link_step(markup.link_density);
         let (kind, path) = address_kind(href, self.own_host.as_deref());
         let depth = path.split('/').filter(|part| !part.is_empty()).count();
@@ -287,7 +286,7 @@ impl<'p> Structure<'p> {
             length,
         );
         let slug = topic(path);
-        let own = &self.content[block];
+        let own = self.context.content(block);
         let share = if slug.is_empty() || own.is_empty() {
             6
         } else {
@@ -314,12 +313,10 @@ impl<'p> Structure<'p> {
             if self.shapes[first].words <= SECTION_WORDS {
                 let tokens = self.terms.tokens(first);
                 for token in tokens.iter().take(SECTION_WORDS as usize) {
-                    sink.add(&SECTION, SECTION.hash1(self.terms.stem_hash(token)), || {
-                        self.terms.stem(token)
-                    });
+                    sink.add(&SECTION, SECTION.hash1(token.stem), || self.terms.stem(token));
                 }
                 for pair in tokens.windows(2).take(SECTION_WORDS as usize) {
-                    let hash = SECTION_PAIR.hash2(self.terms.stem_hash(&pair[0]), self.terms.stem_hash(&pair[1]));
+                    let hash = SECTION_PAIR.hash2(pair[0].stem, pair[1].stem);
                     sink.add(&SECTION_PAIR, hash, || {
                         format!("{} {}", self.terms.stem(&pair[0]), self.terms.stem(&pair[1]))
                     });
@@ -334,8 +331,8 @@ impl<'p> Structure<'p> {
     }
 
     fn page_title<S: Sink>(&self, block: usize, sink: &mut S) {
-        let own = &self.content[block];
-        let length = self.shapes[block].coarse_step();
+        let own = self.context.content(block);
+        let length = self.shapes[block].coarse_step;
         for (family, words) in [(&TITLE, &self.title), (&DESCRIPTION, &self.description)] {
             let both = common(own, words) as f32;
             if both > 0.0 {
@@ -378,7 +375,7 @@ impl<'p> Structure<'p> {
     }
 
     fn containers<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
-        let length = self.shapes[block].coarse_step();
+        let length = self.shapes[block].coarse_step;
         let mut level = 0;
         let mut last_blocks = 0;
         let mut steps_to_content = None;
@@ -569,7 +566,7 @@ fn first_word(text: &str) -> &str {
 }
 
 fn topic(text: &str) -> Vec<u64> {
-    let terms = PageTerms::new(std::iter::once(text), crate::analyzer::Language::UNKNOWN);
+    let terms = PageTerms::new(std::iter::once(text));
     content_words(terms.tokens(0))
 }
 
@@ -615,7 +612,6 @@ fn split_identifier(raw: &str, mut word: impl FnMut(&str)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyzer::Language;
     use crate::page::{Page, PageKind};
     use crate::segment::{Split, segment};
 
@@ -633,17 +629,22 @@ mod tests {
     fn features(html: &str, text: &str) -> Vec<String> {
         let page = Page::from_text("-", html.to_owned(), Some(PageKind::Html)).unwrap();
         let segmented = segment(&page, Split::Auto);
-        let terms = PageTerms::new(
-            segmented.blocks.iter().map(|block| block.text.as_str()),
-            Language::UNKNOWN,
-        );
+        let terms = PageTerms::new(segmented.blocks.iter().map(|block| block.text.as_str()));
         let shapes: Vec<Shape> = segmented
             .blocks
             .iter()
             .enumerate()
             .map(|(at, block)| Shape::of(&block.text, terms.tokens(at)))
             .collect();
-        let structure = Structure::new(segmented.document.as_ref(), &segmented.blocks, &terms, &shapes).unwrap();
+        let context = Context::new(&terms, &shapes);
+        let structure = Structure::new(
+            segmented.document.as_ref(),
+            &segmented.blocks,
+            &terms,
+            &shapes,
+            &context,
+        )
+        .unwrap();
         let at = segmented.blocks.iter().position(|block| block.text == text).unwrap();
         let mut sink = Spellings(Vec::new());
         structure.features(at, &mut sink);

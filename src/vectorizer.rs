@@ -5,10 +5,10 @@
 use crate::analyzer::{Language, PageTerms, Token, TokenKind};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::segment::{Block, Segmented, path_signature};
+use crate::segment::{Segmented, path_signature};
 use crate::shape::Shape;
 use crate::structure::Structure;
-use crate::vocabulary::{Family, Group, HashedMap, Sink, Vocabulary, part};
+use crate::vocabulary::{Family, Group, HashedMap, NO_COLUMN, Sink, Vocabulary, hash_bytes};
 use serde::{Deserialize, Serialize};
 
 /// How blocks become vectors; part of a model, so that training and scoring agree.
@@ -33,9 +33,9 @@ impl Default for Recipe {
     /// What the shipped model uses (`models/README.md` has the measurements).
     fn default() -> Self {
         Self {
-            word_ngrams: 3,
-            head_tokens: 24,
-            tail_tokens: 8,
+            word_ngrams: 2,
+            head_tokens: 12,
+            tail_tokens: 6,
             char_ngrams: 4,
             char_words: 3,
             lengths: Group::ALL.map(default_length),
@@ -88,6 +88,9 @@ impl Recipe {
     }
 }
 
+/// Entries of a row of a text page, about.
+const USUAL_ENTRIES: usize = 64;
+
 /// Sparse rows, one behind the other (CSR): shape (blocks, columns).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SparseMatrix {
@@ -104,6 +107,13 @@ impl SparseMatrix {
             columns: Vec::new(),
             values: Vec::new(),
         }
+    }
+
+    /// Makes room for rows of the usual length.
+    fn reserve(&mut self, rows: usize) {
+        self.offsets.reserve(rows);
+        self.columns.reserve(rows * USUAL_ENTRIES);
+        self.values.reserve(rows * USUAL_ENTRIES);
     }
 
     /// Number of rows.
@@ -201,6 +211,7 @@ impl Vectorizer {
     /// The vectors of a page's blocks in the columns of a vocabulary. Each row has a length of 1 at most.
     pub fn transform(&self, segmented: &Segmented, vocabulary: &Vocabulary) -> Vectors {
         let mut sink = RowSink::new(&self.scales, vocabulary);
+        sink.rows.reserve(segmented.blocks.len());
         let (language, facts) = self.visit(segmented, &mut sink);
         Vectors {
             rows: sink.rows,
@@ -213,76 +224,87 @@ impl Vectorizer {
     pub fn visit<S: BlockSink>(&self, segmented: &Segmented, sink: &mut S) -> (Language, Vec<BlockFacts>) {
         let blocks = &segmented.blocks;
         let language = page_language(segmented);
-        let terms = PageTerms::new(blocks.iter().map(|block| block.text.as_str()), language);
+        let mut terms = PageTerms::new(blocks.iter().map(|block| block.text.as_str()));
+        let (head, tail) = (self.recipe.head_tokens, self.recipe.tail_tokens);
+        terms.find_stems(language, head.max(STEMS_FOR_OTHERS), tail);
         let shapes: Vec<Shape> = blocks
             .iter()
             .enumerate()
             .map(|(at, block)| Shape::of(&block.text, terms.tokens(at)))
             .collect();
         let context = Context::new(&terms, &shapes);
-        let structure = Structure::new(segmented.document.as_ref(), blocks, &terms, &shapes);
+        let structure = Structure::new(segmented.document.as_ref(), blocks, &terms, &shapes, &context);
+        let mut chosen = Chosen {
+            lengths: &self.recipe.lengths,
+            sink,
+        };
+        let mut hashes = Vec::new();
         for (at, shape) in shapes.iter().enumerate() {
-            let mut chosen = Chosen {
-                lengths: &self.recipe.lengths,
-                sink,
-            };
-            self.word_ngrams(&terms, at, &mut chosen);
+            self.word_ngrams(&terms, at, &mut hashes, &mut chosen);
             self.char_ngrams(&terms, at, &mut chosen);
             shape.features(&mut chosen);
             context.features(at, &mut chosen);
             if let Some(structure) = &structure {
                 structure.features(at, &mut chosen);
             }
-            sink.end_block();
+            chosen.sink.end_block();
         }
         (language, facts(segmented, &shapes, &context))
     }
 
-    fn word_ngrams<S: Sink>(&self, terms: &PageTerms, block: usize, sink: &mut S) {
+    fn word_ngrams<S: Sink>(&self, terms: &PageTerms, block: usize, hashes: &mut Vec<u64>, sink: &mut S) {
         if self.recipe.lengths[Group::Words.index()] == 0.0 {
             return;
         }
         let tokens = terms.tokens(block);
         let (head, tail) = (self.recipe.head_tokens, self.recipe.tail_tokens);
         if tokens.len() <= head + tail {
-            self.ngrams_of(terms, tokens, true, true, sink);
+            self.ngrams_of(terms, tokens, (true, true), hashes, sink);
         } else {
-            self.ngrams_of(terms, &tokens[..head], true, false, sink);
-            self.ngrams_of(terms, &tokens[tokens.len() - tail..], false, true, sink);
+            self.ngrams_of(terms, &tokens[..head], (true, false), hashes, sink);
+            self.ngrams_of(terms, &tokens[tokens.len() - tail..], (false, true), hashes, sink);
         }
     }
 
-    fn ngrams_of<S: Sink>(&self, terms: &PageTerms, tokens: &[Token], opens: bool, closes: bool, sink: &mut S) {
-        let mut hashes: Vec<(u64, Option<&Token>)> = Vec::with_capacity(tokens.len() + 2);
-        if opens {
-            hashes.push((START_HASH, None));
-        }
-        hashes.extend(tokens.iter().map(|token| (terms.stem_hash(token), Some(token))));
-        if closes {
-            hashes.push((END_HASH, None));
-        }
-        let spell = |window: &[(u64, Option<&Token>)], opens: bool| {
-            let words: Vec<String> = window
-                .iter()
-                .enumerate()
-                .map(|(at, (_, token))| match token {
-                    Some(token) => terms.stem(token),
-                    None if at == 0 && opens => START.to_owned(),
-                    None => END.to_owned(),
+    /// The n-grams of a run of tokens, with marks where it `opens` and `closes` the block; `hashes` is scratch.
+    fn ngrams_of<S: Sink>(
+        &self,
+        terms: &PageTerms,
+        tokens: &[Token],
+        (opens, closes): (bool, bool),
+        hashes: &mut Vec<u64>,
+        sink: &mut S,
+    ) {
+        hashes.clear();
+        hashes.extend(opens.then_some(START_HASH));
+        let first = hashes.len();
+        hashes.extend(tokens.iter().map(|token| token.stem));
+        let end = hashes.len();
+        hashes.extend(closes.then_some(END_HASH));
+        let spell = |range: std::ops::Range<usize>| {
+            let words: Vec<String> = range
+                .map(|at| match at.checked_sub(first).map(|at| tokens.get(at)) {
+                    None => START.to_owned(),
+                    Some(Some(token)) => terms.stem(token),
+                    Some(None) => END.to_owned(),
                 })
                 .collect();
             words.join(" ")
         };
-        for at in 0..hashes.len() {
-            if hashes[at].1.is_some() {
-                sink.add(&WORDS, WORDS.hash1(hashes[at].0), || spell(&hashes[at..=at], false));
+        let longest = self.recipe.word_ngrams;
+        for (at, a) in hashes.iter().copied().enumerate() {
+            if at >= first && at < end {
+                sink.add(&WORDS, WORDS.hash1(a), || spell(at..at + 1));
             }
-            let first = opens && at == 0;
-            if let Some([a, b]) = hashes.get(at..at + 2).filter(|_| self.recipe.word_ngrams >= 2) {
-                sink.add(&WORDS, WORDS.hash2(a.0, b.0), || spell(&hashes[at..at + 2], first));
-            }
-            if let Some([a, b, c]) = hashes.get(at..at + 3).filter(|_| self.recipe.word_ngrams >= 3) {
-                sink.add(&WORDS, WORDS.hash3(a.0, b.0, c.0), || spell(&hashes[at..at + 3], first));
+            if longest >= 2
+                && let Some(b) = hashes.get(at + 1).copied()
+            {
+                sink.add(&WORDS, WORDS.hash2(a, b), || spell(at..at + 2));
+                if longest >= 3
+                    && let Some(c) = hashes.get(at + 2).copied()
+                {
+                    sink.add(&WORDS, WORDS.hash3(a, b, c), || spell(at..at + 3));
+                }
             }
         }
     }
@@ -298,9 +320,11 @@ impl Vectorizer {
             if token.kind != TokenKind::Word || (at >= count && at < tail) {
                 continue;
             }
-            let padded = Padded::new(terms.spelling(token));
+            let padded = Padded::new(terms.spelling_bytes(token));
             padded.windows(self.recipe.char_ngrams, |window| {
-                sink.add(&CHARACTERS, CHARACTERS.hash1(part(window)), || window.to_owned());
+                sink.add(&CHARACTERS, CHARACTERS.hash1(hash_bytes(window)), || {
+                    String::from_utf8_lossy(window).into_owned()
+                });
             });
         }
     }
@@ -308,8 +332,10 @@ impl Vectorizer {
 
 const START: &str = "<s>";
 const END: &str = "</s>";
-const START_HASH: u64 = xxhash_rust::const_xxh3::xxh3_64(START.as_bytes());
-const END_HASH: u64 = xxhash_rust::const_xxh3::xxh3_64(END.as_bytes());
+const START_HASH: u64 = hash_bytes(START.as_bytes());
+const END_HASH: u64 = hash_bytes(END.as_bytes());
+/// Tokens at the start of a block whose stems others than its own n-grams ask for: headings and neighbours.
+const STEMS_FOR_OTHERS: usize = 12;
 const WORDS: Family = Family::new("word", Group::Words);
 const CHARACTERS: Family = Family::new("char", Group::Characters);
 
@@ -320,37 +346,34 @@ struct Padded {
 }
 
 impl Padded {
-    fn new(word: &str) -> Self {
+    fn new(word: &[u8]) -> Self {
         let mut bytes = [b'_'; crate::analyzer::LONGEST_TOKEN + 2];
-        bytes[1..=word.len()].copy_from_slice(word.as_bytes());
+        bytes[1..=word.len()].copy_from_slice(word);
         Self {
             bytes,
             length: word.len() + 2,
         }
     }
 
-    /// Calls `window` with every run of `size` characters, or with the whole if it is shorter.
-    fn windows(&self, size: usize, mut window: impl FnMut(&str)) {
-        let Ok(text) = std::str::from_utf8(&self.bytes[..self.length]) else {
-            return;
-        };
-        if text.is_ascii() && text.len() >= size {
-            for start in 0..=text.len() - size {
-                window(&text[start..start + size]);
-            }
+    /// Calls `window` with the bytes of every run of `size` characters, or with the whole if it is shorter.
+    fn windows(&self, size: usize, mut window: impl FnMut(&[u8])) {
+        let bytes = &self.bytes[..self.length];
+        if bytes.is_ascii() && bytes.len() >= size {
+            bytes.windows(size).for_each(window);
             return;
         }
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
         let mut ends = text
             .char_indices()
             .map(|(at, c)| at + c.len_utf8())
             .skip(size - 1)
             .peekable();
         if ends.peek().is_none() {
-            window(text);
+            window(bytes);
             return;
         }
         for ((start, _), end) in text.char_indices().zip(ends) {
-            window(&text[start..end]);
+            window(&bytes[start..end]);
         }
     }
 }
@@ -375,10 +398,11 @@ struct RowSink<'a> {
     scales: &'a [f32; Group::ALL.len()],
     vocabulary: &'a Vocabulary,
     rows: SparseMatrix,
-    found: Vec<(u32, u8)>,
-    counts: [u32; Group::ALL.len()],
-    seen: Vec<u32>,
-    row: u32,
+    /// By group: the features of the block at hand. They are looked up together, so that one look-up need not wait for another.
+    pending: [Vec<u64>; Group::ALL.len()],
+    /// By column: the block that it was found in last, by `mark`.
+    seen: Vec<u8>,
+    mark: u8,
 }
 
 impl<'a> RowSink<'a> {
@@ -387,10 +411,9 @@ impl<'a> RowSink<'a> {
             scales,
             vocabulary,
             rows: SparseMatrix::new(),
-            found: Vec::new(),
-            counts: [0; Group::ALL.len()],
+            pending: Default::default(),
             seen: vec![0; vocabulary.len()],
-            row: 1,
+            mark: 1,
         }
     }
 }
@@ -398,49 +421,86 @@ impl<'a> RowSink<'a> {
 impl Sink for RowSink<'_> {
     #[inline]
     fn add(&mut self, family: &'static Family, hash: u64, _: impl FnOnce() -> String) {
-        self.counts[family.group.index()] += 1;
-        if let Some(column) = self.vocabulary.column(hash) {
-            let seen = &mut self.seen[column as usize];
-            if *seen != self.row {
-                *seen = self.row;
-                self.found.push((column, family.group.index() as u8));
-            }
-        }
+        self.pending[family.group.index()].push(hash);
     }
 }
 
 impl BlockSink for RowSink<'_> {
     fn end_block(&mut self) {
-        let values: [f32; Group::ALL.len()] =
-            std::array::from_fn(|group| self.scales[group] / (self.counts[group].max(1) as f32).sqrt());
-        self.rows.push(
-            self.found
-                .drain(..)
-                .map(|(column, group)| (column, values[usize::from(group)])),
-        );
-        self.counts = [0; Group::ALL.len()];
-        self.row += 1;
+        let SparseMatrix {
+            offsets,
+            columns,
+            values,
+        } = &mut self.rows;
+        for ((pending, scale), group) in self.pending.iter_mut().zip(self.scales).zip(Group::ALL) {
+            if pending.is_empty() {
+                continue;
+            }
+            let value = scale / (pending.len() as f32).sqrt();
+            // no branch depends on what is found: half of the features are not, in no order that could be foreseen
+            let start = columns.len();
+            columns.resize(start + pending.len(), 0);
+            let mut end = start;
+            for hash in pending.iter() {
+                let column = self.vocabulary.column_or_none(*hash);
+                columns[end] = column;
+                end += usize::from(column != NO_COLUMN);
+            }
+            if !group.repeats() {
+                columns.truncate(end);
+                values.resize(end, value);
+                pending.clear();
+                continue;
+            }
+            // a pass of its own: between the look-ups, the marks would make each wait for the one before
+            let mut kept = start;
+            for at in start..end {
+                let column = columns[at];
+                let seen = &mut self.seen[column as usize];
+                columns[kept] = column;
+                kept += usize::from(*seen != self.mark);
+                *seen = self.mark;
+            }
+            columns.truncate(kept);
+            values.resize(kept, value);
+            pending.clear();
+        }
+        offsets.push(columns.len());
+        self.mark = self.mark.checked_add(1).unwrap_or_else(|| {
+            self.seen.fill(0);
+            1
+        });
     }
 }
 
 /// Bytes of a page's longest blocks from which its language is told (chosen: enough for any detector, and bounds the cost).
 const LANGUAGE_BYTES: usize = 320;
 
+/// Blocks that are looked at for that (chosen).
+const LANGUAGE_BLOCKS: usize = 8;
+
 /// The language of a page: by its longest blocks; for HTML without enough text by its `lang`.
 fn page_language(segmented: &Segmented) -> Language {
-    let mut longest: Vec<&Block> = segmented.blocks.iter().collect();
-    longest.sort_by_key(|block| std::cmp::Reverse(block.text.len()));
-    let mut sample = String::with_capacity(LANGUAGE_BYTES + 4);
-    for block in longest.iter().take(8) {
+    let mut longest: Vec<(std::cmp::Reverse<usize>, usize)> = segmented
+        .blocks
+        .iter()
+        .enumerate()
+        .map(|(at, block)| (std::cmp::Reverse(block.text.len()), at))
+        .collect();
+    if longest.len() > LANGUAGE_BLOCKS {
+        longest.select_nth_unstable(LANGUAGE_BLOCKS);
+        longest.truncate(LANGUAGE_BLOCKS);
+    }
+    longest.sort_unstable();
+    let mut sample = String::with_capacity(LANGUAGE_BYTES + LANGUAGE_BLOCKS);
+    for (_, at) in longest {
+        let text = segmented.blocks[at].text.as_str();
         let room = LANGUAGE_BYTES.saturating_sub(sample.len());
-        if room == 0 {
-            break;
-        }
-        let end = (0..=room.min(block.text.len()))
+        let end = (0..=room.min(text.len()))
             .rev()
-            .find(|end| block.text.is_char_boundary(*end))
+            .find(|end| text.is_char_boundary(*end))
             .unwrap_or(0);
-        sample.push_str(&block.text[..end]);
+        sample.push_str(&text[..end]);
         sample.push(' ');
     }
     match Language::detect(&sample) {
@@ -527,7 +587,11 @@ mod tests {
 
     #[test]
     fn word_ngrams_have_marks_at_the_ends_of_the_block() {
-        let found = &spellings(Recipe::default(), "Read more")[0];
+        let recipe = Recipe {
+            word_ngrams: 3,
+            ..Recipe::default()
+        };
+        let found = &spellings(recipe, "Read more")[0];
         for wanted in [
             "word=read",
             "word=<s> read",

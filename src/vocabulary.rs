@@ -2,9 +2,9 @@
 //!
 //! A spelling is `FAMILY=part part ...`; the hash is always computable from the spelling alone, so a model file needs the spellings only.
 
+use rapidhash::v3::{DEFAULT_RAPID_SECRETS, rapidhash_v3_nano_inline};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use xxhash_rust::const_xxh3::xxh3_64 as const_hash;
 
 /// The groups of features: each group of a block's features is scaled to its own length, and an ablation switches one off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -51,6 +51,11 @@ impl Group {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// Whether a block can have a feature of the group twice.
+    pub const fn repeats(self) -> bool {
+        !matches!(self, Self::Shape | Self::Position | Self::Overlap)
+    }
 }
 
 /// A family of features: the part of a spelling before `=`.
@@ -69,7 +74,7 @@ impl Family {
         Self {
             name,
             group,
-            seed: const_hash(name.as_bytes()),
+            seed: hash_bytes(name.as_bytes()),
         }
     }
 
@@ -105,7 +110,13 @@ const fn mix(hash: u64, part: u64) -> u64 {
 /// Hash of one part of a spelling.
 #[inline]
 pub fn part(text: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+    hash_bytes(text.as_bytes())
+}
+
+/// The same for its UTF-8 bytes. The hash has a fixed definition: model files hold spellings, and every version finds the same columns for them.
+#[inline(always)]
+pub const fn hash_bytes(bytes: &[u8]) -> u64 {
+    rapidhash_v3_nano_inline::<true, false>(bytes, &DEFAULT_RAPID_SECRETS)
 }
 
 const NUMBERS: [u64; 100] = {
@@ -114,9 +125,9 @@ const NUMBERS: [u64; 100] = {
     while n < 100 {
         let digits = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
         table[n] = if n < 10 {
-            const_hash(&[digits[1]])
+            hash_bytes(&[digits[1]])
         } else {
-            const_hash(&digits)
+            hash_bytes(&digits)
         };
         n += 1;
     }
@@ -170,13 +181,121 @@ impl Hasher for Passthrough {
 pub type HashedMap<V> = HashMap<u64, V, BuildHasherDefault<Passthrough>>;
 
 /// The features of a model: column number to spelling, hash to column number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Vocabulary {
     /// All spellings, each followed by a line feed.
     joined: String,
     /// By column: where its spelling ends in `joined`.
     ends: Vec<u32>,
-    columns: HashedMap<u32>,
+    columns: ColumnTable,
+}
+
+/// Hashes to columns, by hash and displace: a hash's bucket tells how far its features are moved, so that each has a slot of its
+/// own and a look-up is two loads and no branch, found or not.
+#[derive(Clone, Debug, Default)]
+struct ColumnTable {
+    /// By bucket; a power of two of them.
+    displacements: Vec<u16>,
+    /// A power of two of them, at most two thirds taken.
+    slots: Vec<Slot>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// The upper half of the hash.
+    tag: u32,
+    column: u32,
+}
+
+const FREE: Slot = Slot {
+    tag: 0,
+    column: NO_COLUMN,
+};
+/// Stands for the column of a feature that has none.
+pub const NO_COLUMN: u32 = u32::MAX;
+/// Features of a bucket, about (chosen: a table of 2 bytes a bucket that stays in the first-level cache).
+const BUCKET: usize = 3;
+
+impl ColumnTable {
+    /// The table of these hashes; the column of each is its number. Of two equal hashes the first counts.
+    fn new(hashes: &[u64]) -> Self {
+        let buckets = (hashes.len() / BUCKET).next_power_of_two();
+        let mut table = Self {
+            displacements: vec![0; buckets],
+            slots: vec![FREE; (hashes.len() * 3 / 2).next_power_of_two()],
+        };
+        let mut order: Vec<(usize, u64, u32)> = hashes
+            .iter()
+            .zip(0..)
+            .map(|(hash, column)| (table.bucket(*hash), *hash, column))
+            .collect();
+        order.sort_unstable();
+        order.dedup_by_key(|(_, hash, _)| *hash);
+        let mut groups: Vec<&[(usize, u64, u32)]> = order.chunk_by(|a, b| a.0 == b.0).collect();
+        // the fullest first, while there is room
+        groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+        for group in groups {
+            table.place(group);
+        }
+        table
+    }
+
+    /// Finds the displacement with which all of a bucket's features fall into free slots.
+    fn place(&mut self, group: &[(usize, u64, u32)]) {
+        let mut places = Vec::with_capacity(group.len());
+        for displacement in 0..=u16::MAX {
+            places.clear();
+            for (_, hash, _) in group {
+                let slot = self.slot(*hash, displacement);
+                if self.slots[slot].column != NO_COLUMN || places.contains(&slot) {
+                    break;
+                }
+                places.push(slot);
+            }
+            if places.len() == group.len() {
+                self.displacements[group[0].0] = displacement;
+                for (slot, (_, hash, column)) in places.iter().zip(group) {
+                    self.slots[*slot] = Slot {
+                        tag: tag(*hash),
+                        column: *column,
+                    };
+                }
+                return;
+            }
+        }
+        // two hashes that differ in a few bits only; the later one is as good as the first
+        if group.len() > 1 {
+            self.place(&group[..group.len() - 1]);
+        }
+    }
+
+    #[inline]
+    fn bucket(&self, hash: u64) -> usize {
+        (hash >> 40) as usize & (self.displacements.len() - 1)
+    }
+
+    #[inline]
+    fn slot(&self, hash: u64, displacement: u16) -> usize {
+        let moved = (hash ^ u64::from(displacement)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        (moved >> 32) as usize & (self.slots.len() - 1)
+    }
+
+    #[inline]
+    fn get(&self, hash: u64) -> u32 {
+        let slot = self.slots[self.slot(hash, self.displacements[self.bucket(hash)])];
+        if slot.tag == tag(hash) { slot.column } else { NO_COLUMN }
+    }
+}
+
+#[inline]
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self::from_lines(String::new())
+    }
 }
 
 impl Vocabulary {
@@ -203,17 +322,20 @@ impl Vocabulary {
         let ends: Vec<u32> = memchr::memchr_iter(b'\n', joined.as_bytes())
             .map(|at| at as u32)
             .collect();
-        let mut vocabulary = Self {
+        let mut start = 0;
+        let hashes: Vec<u64> = ends
+            .iter()
+            .map(|end| {
+                let spelling = &joined[start..*end as usize];
+                start = *end as usize + 1;
+                hash_of_spelling(spelling)
+            })
+            .collect();
+        Self {
+            columns: ColumnTable::new(&hashes),
             joined,
             ends,
-            columns: HashedMap::default(),
-        };
-        let mut columns = HashedMap::with_capacity_and_hasher(vocabulary.len(), BuildHasherDefault::default());
-        for (column, spelling) in (0..).zip(vocabulary.spellings()) {
-            columns.entry(hash_of_spelling(spelling)).or_insert(column);
         }
-        vocabulary.columns = columns;
-        vocabulary
     }
 
     /// Number of columns.
@@ -248,7 +370,13 @@ impl Vocabulary {
     /// The column of a feature hash.
     #[inline]
     pub fn column(&self, hash: u64) -> Option<u32> {
-        self.columns.get(&hash).copied()
+        Some(self.column_or_none(hash)).filter(|column| *column != NO_COLUMN)
+    }
+
+    /// The same with [`NO_COLUMN`] for none, for loops without branches.
+    #[inline]
+    pub fn column_or_none(&self, hash: u64) -> u32 {
+        self.columns.get(hash)
     }
 }
 
@@ -285,5 +413,26 @@ mod tests {
         assert_eq!(vocabulary.spellings().collect::<Vec<_>>(), ["w=a", "w=b"]);
         assert_eq!(Vocabulary::from_lines(vocabulary.lines().to_owned()).spelling(1), "w=b");
         assert_eq!(vocabulary.column(hash_of_spelling("w=c")), None);
+        assert_eq!(Vocabulary::default().column(hash_of_spelling("w=c")), None);
+    }
+
+    #[test]
+    fn every_spelling_of_a_large_vocabulary_is_found_and_no_other() {
+        let spellings: Vec<String> = (0..50_000).map(|n| format!("w={n} {}", n % 7)).collect();
+        let vocabulary = Vocabulary::new(&spellings);
+        for (column, spelling) in (0..).zip(&spellings) {
+            assert_eq!(
+                vocabulary.column(hash_of_spelling(spelling)),
+                Some(column),
+                "{spelling}"
+            );
+            assert_eq!(vocabulary.column(hash_of_spelling(&format!("{spelling} x"))), None);
+        }
+    }
+
+    #[test]
+    fn of_two_equal_spellings_the_first_counts() {
+        let vocabulary = Vocabulary::new(["w=b", "w=a", "w=a"]);
+        assert_eq!(vocabulary.column(hash_of_spelling("w=a")), Some(1));
     }
 }
