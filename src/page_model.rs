@@ -253,7 +253,12 @@ impl<'p> PageViews<'p> {
         };
         let mut put = |views: &mut [f64], values: &[f64]| {
             let place = next();
-            views[place.clone()].copy_from_slice(values);
+            let to = &mut views[place.clone()];
+            // four labels are moved in registers, any other number by a call
+            match (to.first_chunk_mut::<4>(), values.first_chunk::<4>()) {
+                (Some(to), Some(values)) if labels == 4 => *to = *values,
+                _ => to.copy_from_slice(values),
+            }
             place
         };
         put(views, &self.logs[own.clone()]);

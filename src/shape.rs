@@ -116,14 +116,15 @@ impl Shape {
     pub fn of(text: &str, tokens: &[Token]) -> Self {
         let mut counts = Counts::default();
         counts.read(text);
-        let words: f32 = tokens
+        let halves: usize = tokens
             .iter()
             .map(|token| match token.kind {
-                TokenKind::Word | TokenKind::Number => 1.0,
-                TokenKind::Ideograph => 0.5,
-                TokenKind::Symbol => 0.0,
+                TokenKind::Word | TokenKind::Number => 2,
+                TokenKind::Ideograph => 1,
+                TokenKind::Symbol => 0,
             })
             .sum();
+        let words = halves as f32 / 2.0;
         let share = |part: usize| {
             if counts.words == 0 {
                 None

@@ -359,7 +359,15 @@ impl Padded {
     fn windows(&self, size: usize, mut window: impl FnMut(&[u8])) {
         let bytes = &self.bytes[..self.length];
         if bytes.is_ascii() && bytes.len() >= size {
-            bytes.windows(size).for_each(window);
+            // the usual size has code of its own, in which nothing depends on it
+            if size == 4 {
+                bytes
+                    .windows(4)
+                    .filter_map(<[u8]>::first_chunk::<4>)
+                    .for_each(|four| window(four));
+            } else {
+                bytes.windows(size).for_each(window);
+            }
             return;
         }
         let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -432,39 +440,40 @@ impl BlockSink for RowSink<'_> {
             columns,
             values,
         } = &mut self.rows;
+        let start = columns.len();
+        let room = start + self.pending.iter().map(Vec::len).sum::<usize>();
+        columns.resize(room, 0);
+        values.resize(room, 0.0);
+        let mut kept = start;
         for ((pending, scale), group) in self.pending.iter_mut().zip(self.scales).zip(Group::ALL) {
             if pending.is_empty() {
                 continue;
             }
-            let value = scale / (pending.len() as f32).sqrt();
+            let first = kept;
             // no branch depends on what is found: half of the features are not, in no order that could be foreseen
-            let start = columns.len();
-            columns.resize(start + pending.len(), 0);
-            let mut end = start;
+            let mut end = first;
             for hash in pending.iter() {
                 let column = self.vocabulary.column_or_none(*hash);
                 columns[end] = column;
                 end += usize::from(column != NO_COLUMN);
             }
-            if !group.repeats() {
-                columns.truncate(end);
-                values.resize(end, value);
-                pending.clear();
-                continue;
+            if group.repeats() {
+                // a pass of its own: between the look-ups, the marks would make each wait for the one before
+                for at in first..end {
+                    let column = columns[at];
+                    let seen = &mut self.seen[column as usize];
+                    columns[kept] = column;
+                    kept += usize::from(*seen != self.mark);
+                    *seen = self.mark;
+                }
+            } else {
+                kept = end;
             }
-            // a pass of its own: between the look-ups, the marks would make each wait for the one before
-            let mut kept = start;
-            for at in start..end {
-                let column = columns[at];
-                let seen = &mut self.seen[column as usize];
-                columns[kept] = column;
-                kept += usize::from(*seen != self.mark);
-                *seen = self.mark;
-            }
-            columns.truncate(kept);
-            values.resize(kept, value);
+            values[first..kept].fill(scale / (pending.len() as f32).sqrt());
             pending.clear();
         }
+        columns.truncate(kept);
+        values.truncate(kept);
         offsets.push(columns.len());
         self.mark = self.mark.checked_add(1).unwrap_or_else(|| {
             self.seen.fill(0);

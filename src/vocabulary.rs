@@ -196,21 +196,14 @@ pub struct Vocabulary {
 struct ColumnTable {
     /// By bucket; a power of two of them.
     displacements: Vec<u16>,
-    /// A power of two of them, at most two thirds taken.
-    slots: Vec<Slot>,
+    /// A power of two of them, at most two thirds taken: the upper half of the hash above the column.
+    slots: Vec<u64>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// The upper half of the hash.
-    tag: u32,
-    column: u32,
-}
-
-const FREE: Slot = Slot {
-    tag: 0,
-    column: NO_COLUMN,
-};
+/// The upper half of a hash, as a slot has it.
+const TAG: u64 = u64::MAX << 32;
+/// A slot that no feature has.
+const FREE: u64 = NO_COLUMN as u64;
 /// Stands for the column of a feature that has none.
 pub const NO_COLUMN: u32 = u32::MAX;
 /// Features of a bucket, about (chosen: a table of 2 bytes a bucket that stays in the first-level cache).
@@ -247,7 +240,7 @@ impl ColumnTable {
             places.clear();
             for (_, hash, _) in group {
                 let slot = self.slot(*hash, displacement);
-                if self.slots[slot].column != NO_COLUMN || places.contains(&slot) {
+                if self.slots[slot] as u32 != NO_COLUMN || places.contains(&slot) {
                     break;
                 }
                 places.push(slot);
@@ -255,10 +248,7 @@ impl ColumnTable {
             if places.len() == group.len() {
                 self.displacements[group[0].0] = displacement;
                 for (slot, (_, hash, column)) in places.iter().zip(group) {
-                    self.slots[*slot] = Slot {
-                        tag: tag(*hash),
-                        column: *column,
-                    };
+                    self.slots[*slot] = (hash & TAG) | u64::from(*column);
                 }
                 return;
             }
@@ -283,13 +273,10 @@ impl ColumnTable {
     #[inline]
     fn get(&self, hash: u64) -> u32 {
         let slot = self.slots[self.slot(hash, self.displacements[self.bucket(hash)])];
-        if slot.tag == tag(hash) { slot.column } else { NO_COLUMN }
+        // arithmetic and no `if`: a branch here would be guessed wrong for every second word
+        let other = u32::from((slot ^ hash) & TAG == 0).wrapping_sub(1);
+        slot as u32 | other
     }
-}
-
-#[inline]
-fn tag(hash: u64) -> u32 {
-    (hash >> 32) as u32
 }
 
 impl Default for Vocabulary {
