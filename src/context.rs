@@ -243,7 +243,7 @@ impl<'p> Context<'p> {
         }
     }
 
-    /// Content words of a block, sorted, each once, at most [`MOST_CONTENT_WORDS`].
+    /// Content words of a block, sorted, each once, 48 at most.
     pub fn content(&self, block: usize) -> &[u64] {
         self.content.words(block)
     }
