@@ -77,7 +77,7 @@ impl Default for TrainOptions {
             penalty: 0.05,
             page_penalty: 1.0,
             min_sites: 3,
-            most_features: 20_000,
+            most_features: 30_000,
             tolerance: 5e-3,
             page_tolerance: 1e-3,
             page_rows: 100_000,

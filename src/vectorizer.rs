@@ -34,8 +34,8 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             word_ngrams: 2,
-            head_tokens: 12,
-            tail_tokens: 6,
+            head_tokens: 24,
+            tail_tokens: 8,
             char_ngrams: 4,
             char_words: 3,
             lengths: Group::ALL.map(default_length),
