@@ -27,6 +27,18 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// All priorities, from the one that keeps most.
+    pub const ALL: [Self; 3] = [Self::Recall, Self::Balanced, Self::Precision];
+
+    /// `recall`, `balanced` or `precision`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recall => "recall",
+            Self::Balanced => "balanced",
+            Self::Precision => "precision",
+        }
+    }
+
     /// The factor on the odds of the kept label.
     fn odds(self) -> f64 {
         match self {

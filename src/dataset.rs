@@ -135,41 +135,25 @@ impl Dataset {
     }
 
     fn read_file(&mut self, path: &Path) -> Result<()> {
-        let failed = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let bytes = std::fs::read(path).map_err(failed)?;
-        let name = path.file_name().map_or_else(
-            || path.display().to_string(),
-            |name| name.to_string_lossy().into_owned(),
-        );
-        self.files.push((name, hex::encode(Sha256::digest(&bytes))));
-        for (index, line) in lines_of(path, &bytes)?.enumerate() {
-            let line = line.map_err(failed)?;
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            let place = |problem: String| Error::Record {
-                path: path.to_owned(),
-                line: index + 1,
-                problem,
-            };
-            match parse_page(&line) {
-                Ok(page) => {
-                    for key in page.unknown.keys() {
-                        self.unknown_keys
-                            .entry(key.clone())
-                            .or_insert_with(|| format!("{}:{}", path.display(), index + 1));
-                    }
-                    self.pages.push(GoldPage {
-                        unknown: Default::default(),
-                        ..page
-                    });
+        let file = read_lines(path, |number, line| match parse_page(line) {
+            Ok(page) => {
+                for key in page.unknown.keys() {
+                    self.unknown_keys
+                        .entry(key.clone())
+                        .or_insert_with(|| format!("{}:{number}", path.display()));
                 }
-                Err(problem) => self.errors.push(place(problem)),
+                self.pages.push(GoldPage {
+                    unknown: Default::default(),
+                    ..page
+                });
             }
-        }
+            Err(problem) => self.errors.push(Error::Record {
+                path: path.to_owned(),
+                line: number,
+                problem,
+            }),
+        })?;
+        self.files.push(file);
         Ok(())
     }
 
@@ -224,21 +208,33 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Largest window of a Zstandard file, as a power of two (`zstd --long=27` writes up to 27).
 const ZSTD_WINDOW: u32 = 27;
 
-fn lines_of<'b>(path: &Path, bytes: &'b [u8]) -> Result<Box<dyn Iterator<Item = std::io::Result<Vec<u8>>> + 'b>> {
+/// Hands over the lines of a file, plain or packed, that are not empty, with their numbers from 1; gives the file's name and SHA-256.
+pub(crate) fn read_lines(path: &Path, mut each: impl FnMut(usize, &[u8])) -> Result<(String, String)> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
     };
-    let reader: Box<dyn Read + 'b> = if bytes.starts_with(&[0x1f, 0x8b]) {
-        Box::new(flate2::read::MultiGzDecoder::new(bytes))
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let name = path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    let reader: Box<dyn Read + '_> = if bytes.starts_with(&[0x1f, 0x8b]) {
+        Box::new(flate2::read::MultiGzDecoder::new(&bytes[..]))
     } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut decoder = zstd::Decoder::new(bytes).map_err(failed)?;
+        let mut decoder = zstd::Decoder::new(&bytes[..]).map_err(failed)?;
         decoder.window_log_max(ZSTD_WINDOW).map_err(failed)?;
         Box::new(decoder)
     } else {
-        Box::new(bytes)
+        Box::new(&bytes[..])
     };
-    Ok(Box::new(BufReader::new(reader).split(b'\n')))
+    for (number, line) in (1..).zip(BufReader::new(reader).split(b'\n')) {
+        let line = line.map_err(failed)?;
+        if !line.trim_ascii().is_empty() {
+            each(number, &line);
+        }
+    }
+    Ok((name, hex::encode(Sha256::digest(&bytes))))
 }
 
 /// A page's blocks with their gold labels.
@@ -267,14 +263,8 @@ const LEAST_MATCHED: f64 = 0.5;
 /// [`Error::UnknownLabel`] for a label that `labels` lacks, [`Error::Unmatched`] when more than the share `most_unmatched`
 /// (0 to 1) of gold's words do not stand in the page.
 pub fn match_gold(gold: &GoldPage, page: &Page, labels: &LabelSet, most_unmatched: f64) -> Result<MatchedPage> {
-    let segmented = segment(page, Split::Auto);
-    let names: Vec<Label> = gold
-        .blocks
-        .iter()
-        .map(|block| labels.parse(&block.label))
-        .collect::<Result<_>>()?;
-    let matching = Matching::new(&gold.blocks, &names, &segmented.blocks, labels.len());
-    let (unmatched, words) = (matching.unmatched, matching.gold_words);
+    let matched = match_blocks(gold, segment(page, Split::Auto), labels)?;
+    let (unmatched, words) = (matched.unmatched_words, matched.gold_words);
     if unmatched as f64 > most_unmatched * words as f64 {
         return Err(Error::Unmatched {
             id: gold.id.clone(),
@@ -283,13 +273,24 @@ pub fn match_gold(gold: &GoldPage, page: &Page, labels: &LabelSet, most_unmatche
             allowed: most_unmatched,
         });
     }
+    Ok(matched)
+}
+
+/// Gives each block of a page, or of what is left of it, the label that most of its words have in gold, by aligned words.
+pub(crate) fn match_blocks(gold: &GoldPage, segmented: Segmented, labels: &LabelSet) -> Result<MatchedPage> {
+    let names: Vec<Label> = gold
+        .blocks
+        .iter()
+        .map(|block| labels.parse(&block.label))
+        .collect::<Result<_>>()?;
+    let matching = Matching::new(&gold.blocks, &names, &segmented.blocks, labels.len());
     Ok(MatchedPage {
         id: gold.id.clone(),
         site: gold.site(),
         segmented,
         labels: matching.labels,
-        unmatched_words: unmatched,
-        gold_words: words,
+        unmatched_words: matching.unmatched,
+        gold_words: matching.gold_words,
     })
 }
 

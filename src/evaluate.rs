@@ -5,6 +5,7 @@
 use crate::error::{Error, Result};
 use crate::label::{Label, LabelSet};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Counts of (gold, predicted) pairs.
 #[derive(Clone, Debug, PartialEq)]
@@ -229,6 +230,86 @@ fn figures_weighted(labels: &LabelSet, pages: &[Vec<Judged>], weight: impl Fn(&J
     }
 }
 
+/// The words of a text as a bag: lower-cased runs of letters, digits, marks and underscores, each with its number, as WCXB
+/// counts them (`\\w+` of a lower-cased text).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WordBag(BTreeMap<String, u32>);
+
+impl<'t> FromIterator<&'t str> for WordBag {
+    fn from_iter<I: IntoIterator<Item = &'t str>>(texts: I) -> Self {
+        let mut bag = BTreeMap::new();
+        for text in texts {
+            let lower = text.to_lowercase();
+            for word in lower.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
+                if !word.is_empty() {
+                    *bag.entry(word.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        Self(bag)
+    }
+}
+
+impl WordBag {
+    /// Whether it holds no word.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of words, each as often as it occurs.
+    pub fn len(&self) -> u64 {
+        self.0.values().map(|count| u64::from(*count)).sum()
+    }
+
+    /// How well the words of `found` agree with these, which are wanted; 0 where one of the two is empty.
+    pub fn overlap(&self, found: &Self) -> Overlap {
+        let both: u64 = self
+            .0
+            .iter()
+            .map(|(word, count)| u64::from(*count.min(found.0.get(word).unwrap_or(&0))))
+            .sum();
+        let share = |whole: u64| if whole == 0 { 0.0 } else { both as f64 / whole as f64 };
+        let (precision, recall) = (share(found.len()), share(self.len()));
+        let f1 = if both == 0 {
+            0.0
+        } else {
+            2.0 * precision * recall / (precision + recall)
+        };
+        Overlap { precision, recall, f1 }
+    }
+}
+
+/// Agreement of two bags of words, 0 to 1 each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Overlap {
+    /// Share of the found words that are wanted.
+    pub precision: f64,
+    /// Share of the wanted words that were found.
+    pub recall: f64,
+    /// Harmonic mean of the two; as a mean over pages the mean of theirs.
+    pub f1: f64,
+}
+
+impl Overlap {
+    /// The mean of each figure; 0 for no pages.
+    pub fn mean(pages: impl Iterator<Item = Self>) -> Self {
+        let mut sum = Self::default();
+        let mut count = 0u32;
+        for page in pages {
+            sum.precision += page.precision;
+            sum.recall += page.recall;
+            sum.f1 += page.f1;
+            count += 1;
+        }
+        let count = f64::from(count.max(1));
+        Self {
+            precision: sum.precision / count,
+            recall: sum.recall / count,
+            f1: sum.f1 / count,
+        }
+    }
+}
+
 /// A small seeded generator of random numbers: SplitMix64 (Steele, Lea and Flood 2014).
 #[derive(Clone, Debug)]
 pub struct SplitMix(pub u64);
@@ -269,6 +350,30 @@ mod tests {
         table.add(A, B, 1.0);
         table.add(B, A, 2.0);
         table
+    }
+
+    #[test]
+    fn bags_of_words_are_compared_with_their_counts() {
+        let bag = |text: &str| -> WordBag { [text].into_iter().collect() };
+        let wanted = bag("The ferry, the pier: THE end_of 2");
+        assert_eq!(wanted.len(), 7);
+        let found = wanted.overlap(&bag("the the ferry gull"));
+        assert_eq!((found.precision, found.recall), (0.75, 3.0 / 7.0));
+        assert!((found.f1 - 6.0 / 11.0).abs() < 1e-12, "{found:?}");
+        assert_eq!(wanted.overlap(&WordBag::default()), Overlap::default());
+        assert!(WordBag::default().is_empty() && !wanted.is_empty());
+    }
+
+    #[test]
+    fn a_mean_of_overlaps_is_by_page() {
+        let one = Overlap {
+            precision: 1.0,
+            recall: 0.5,
+            f1: 0.4,
+        };
+        let mean = Overlap::mean([one, Overlap::default()].into_iter());
+        assert_eq!((mean.precision, mean.recall, mean.f1), (0.5, 0.25, 0.2));
+        assert_eq!(Overlap::mean(std::iter::empty()), Overlap::default());
     }
 
     #[test]

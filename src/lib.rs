@@ -41,7 +41,8 @@
 //! | | [`vectorizer`] | the recipe that training and scoring share |
 //! | model | [`ngram_model`], [`page_model`] | scores of one block; final probabilities of a page's blocks |
 //! | | [`classifier`], [`balance`] | recipe, weights and the model file; probabilities to labels |
-//! | learning | [`evaluate`], [`dataset`], [`view`], [`train`] | figures; labelled pages; their views; labelled pages to a classifier |
+//! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
+//! | | [`extraction`], [`train`] | what extractors left of labelled pages; labelled pages to a classifier |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -52,6 +53,7 @@ pub mod context;
 pub mod dataset;
 pub mod error;
 pub mod evaluate;
+pub mod extraction;
 pub mod html;
 pub mod label;
 pub mod ngram_model;

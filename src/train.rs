@@ -2,11 +2,13 @@
 //!
 //! The page model is fitted on out-of-fold scores only: scores of blocks that the n-gram model was fitted on are too sure.
 
+use crate::balance::{Balance, Priority};
 use crate::classifier::{Classifier, KindModel, Provenance, most_likely};
 use crate::dataset::{Dataset, GoldPage, MatchedPage};
 use crate::error::{Error, Result};
-use crate::evaluate::{Figures, Judged, figures};
-use crate::label::{Label, LabelSet};
+use crate::evaluate::{Figures, Judged, Overlap, WordBag, figures};
+use crate::extraction::{Extractions, match_extraction};
+use crate::label::{Label, LabelSet, USUAL_ORDER};
 use crate::ngram_model::{NgramModel, log_softmax};
 use crate::page::PageKind;
 use crate::page_model::{PageModel, feature_names, page_features};
@@ -20,7 +22,7 @@ use argmin::solver::quasinewton::LBFGS;
 use half::f16;
 use linfa::traits::Fit;
 use linfa_logistic::MultiLogisticRegression;
-use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +39,9 @@ pub struct TrainOptions {
     /// How many times each page is drawn in the extracted view for the n-gram model; the page model and all figures take the
     /// first draw alone.
     pub extracted_draws: usize,
+    /// From how many extractors' texts of a page, where there are some, the models learn besides; drawn with the seed, so that
+    /// over the pages each extractor has its turn.
+    pub extractor_draws: usize,
     /// Number of folds by site, 2 or more.
     pub folds: usize,
     /// Seed of the extracted view and of the folds.
@@ -72,6 +77,7 @@ impl Default for TrainOptions {
             recipe: Recipe::default(),
             views: View::ALL.to_vec(),
             extracted_draws: 3,
+            extractor_draws: 3,
             folds: 5,
             seed: 1,
             penalty: 0.05,
@@ -80,7 +86,7 @@ impl Default for TrainOptions {
             most_features: 30_000,
             tolerance: 5e-3,
             page_tolerance: 1e-3,
-            page_rows: 100_000,
+            page_rows: 150_000,
             max_iterations: 300,
             allow_early_stop: false,
             class_weights: BTreeMap::new(),
@@ -183,6 +189,21 @@ pub struct Report {
     pub fits: Vec<FitReport>,
     /// Out-of-fold figures by view: n-gram model alone, both models, and both weighted by words.
     pub views: BTreeMap<String, ViewReport>,
+    /// What is gained by keeping only the article after an extractor, out of fold, by the extractor's name; empty without texts
+    /// of extractors, and when no label is called `body`.
+    pub after_extractors: BTreeMap<String, AfterExtractor>,
+}
+
+/// An extractor's texts against the pages' article, before and after only the blocks labelled as article are kept.
+/// The words of all gold blocks labelled `body` are wanted; pages without one are left out. Means over pages.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AfterExtractor {
+    /// Number of pages.
+    pub pages: usize,
+    /// The extractor's text as it is.
+    pub before: Overlap,
+    /// What is kept of it, by priority: `recall`, `balanced` and `precision`.
+    pub after: BTreeMap<String, Overlap>,
 }
 
 /// Out-of-fold figures of one view.
@@ -196,13 +217,52 @@ pub struct ViewReport {
     pub words: Figures,
 }
 
+/// What a sample is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Role {
+    /// The first draw of a page in a view: both models learn from it, and figures are made of it.
+    Judged,
+    /// A further draw: the n-gram model learns from it.
+    Draw,
+    /// An extractor's text: what is left of it is judged, and both models learn from it when it is `learned`.
+    Extractor { name: String, learned: bool },
+}
+
+impl Role {
+    fn is_learned(&self) -> bool {
+        match self {
+            Self::Judged | Self::Draw => true,
+            Self::Extractor { learned, .. } => *learned,
+        }
+    }
+}
+
+/// A labelled page in one view.
+struct ViewedPage {
+    view: View,
+    role: Role,
+    page: MatchedPage,
+}
+
 /// A labelled page in one view, as rows.
 struct Sample {
     view: View,
-    /// Whether figures are made of it: true for the first draw of a page in a view.
-    judged: bool,
+    role: Role,
+    /// Number of the labelled page.
+    page: usize,
     fold: usize,
     rows: std::ops::Range<usize>,
+}
+
+impl Sample {
+    /// The rows of this sample in a matrix of all rows.
+    fn rows_of<'m>(&self, matrix: &'m Array2<f64>) -> ArrayView2<'m, f64> {
+        matrix.slice_axis(Axis(0), Slice::from(self.rows.clone()))
+    }
+
+    fn rows_of_mut<'m>(&self, matrix: &'m mut Array2<f64>) -> ArrayViewMut2<'m, f64> {
+        matrix.slice_axis_mut(Axis(0), Slice::from(self.rows.clone()))
+    }
 }
 
 /// All samples of one kind of page.
@@ -239,8 +299,13 @@ pub struct OutOfFold {
 /// # Errors
 /// [`Error::Option`], [`Error::Dataset`] when labels or sites are too few, [`Error::NotConverged`], [`Error::Optimizer`];
 /// pages that do not fit their gold ([`Error::Unmatched`]) are added to `dataset.errors` and left out.
-pub fn train(dataset: &mut Dataset, options: &TrainOptions, progress: &dyn Progress) -> Result<(Classifier, Report)> {
-    let mut run = Run::prepare(dataset, options, progress)?;
+pub fn train(
+    dataset: &mut Dataset,
+    extractions: &Extractions,
+    options: &TrainOptions,
+    progress: &dyn Progress,
+) -> Result<(Classifier, Report)> {
+    let mut run = Run::prepare(dataset, extractions, options, progress)?;
     let mut kinds = BTreeMap::new();
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
@@ -252,7 +317,7 @@ pub fn train(dataset: &mut Dataset, options: &TrainOptions, progress: &dyn Progr
     run.judge(&out_of_fold)?;
     let provenance = Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        data: dataset.files.clone(),
+        data: [&dataset.files[..], &extractions.files].concat(),
         options: provenance_of(options),
         pages: run.report.pages,
         sites: run.report.sites,
@@ -267,10 +332,11 @@ pub fn train(dataset: &mut Dataset, options: &TrainOptions, progress: &dyn Progr
 /// As [`train`].
 pub fn cross_validate(
     dataset: &mut Dataset,
+    extractions: &Extractions,
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<(LabelSet, Report, Vec<OutOfFold>)> {
-    let mut run = Run::prepare(dataset, options, progress)?;
+    let mut run = Run::prepare(dataset, extractions, options, progress)?;
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
         out_of_fold.push(run.out_of_fold(prepared, progress)?);
@@ -297,12 +363,20 @@ struct Run<'o> {
     options: &'o TrainOptions,
     labels: LabelSet,
     kinds: Vec<Prepared>,
-    pages: Vec<(String, View, Vec<String>)>,
+    /// Id and blocks' texts of each sample, by kind as in `kinds`.
+    texts: Vec<Vec<(String, Vec<String>)>>,
+    /// The words of each page's article, for the pages that extractors' texts were given for.
+    articles: BTreeMap<String, WordBag>,
     report: Report,
 }
 
 impl<'o> Run<'o> {
-    fn prepare(dataset: &mut Dataset, options: &'o TrainOptions, progress: &dyn Progress) -> Result<Self> {
+    fn prepare(
+        dataset: &mut Dataset,
+        extractions: &Extractions,
+        options: &'o TrainOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
         options.validate()?;
         let labels = dataset.labels()?;
         if let Some(name) = options.class_weights.keys().find(|name| labels.find(name).is_none()) {
@@ -312,11 +386,11 @@ impl<'o> Run<'o> {
             });
         }
         progress.begin("reading pages", dataset.pages.len());
-        let viewed: Vec<Result<Vec<(View, MatchedPage)>>> = dataset
+        let viewed: Vec<Result<Vec<ViewedPage>>> = dataset
             .pages
             .par_iter()
             .map(|gold| {
-                let pages = view_pages(gold, options, &labels);
+                let pages = view_pages(gold, extractions, options, &labels);
                 progress.advance();
                 pages
             })
@@ -326,13 +400,13 @@ impl<'o> Run<'o> {
         for result in viewed {
             match result {
                 Ok(found) => {
-                    used.extend(found.first().map(|(_, page)| page.id.clone()));
+                    used.extend(found.first().map(|viewed| viewed.page.id.clone()));
                     pages.extend(found);
                 }
                 Err(error) => dataset.errors.push(error),
             }
         }
-        let sites: BTreeSet<&str> = pages.iter().map(|(_, page)| page.site.as_str()).collect();
+        let sites: BTreeSet<&str> = pages.iter().map(|viewed| viewed.page.site.as_str()).collect();
         if sites.len() < options.folds {
             return Err(Error::Dataset {
                 problem: format!(
@@ -354,8 +428,9 @@ impl<'o> Run<'o> {
             unlabelled_blocks: 0,
             fits: Vec::new(),
             views: BTreeMap::new(),
+            after_extractors: BTreeMap::new(),
         };
-        for (_, page) in &pages {
+        for ViewedPage { page, .. } in pages.iter().filter(|viewed| viewed.role == Role::Judged) {
             report.gold_words += page.gold_words;
             report.unmatched_words += page.unmatched_words;
             report.unlabelled_blocks += page.labels.iter().filter(|label| label.is_none()).count();
@@ -366,28 +441,32 @@ impl<'o> Run<'o> {
             }
         }
         let vectorizer = Vectorizer::new(options.recipe.clone())?;
-        let mut kinds = Vec::new();
-        for kind in [PageKind::Html, PageKind::Text] {
-            let of_kind: Vec<&(View, MatchedPage)> = pages.iter().filter(|(view, _)| view.kind() == kind).collect();
-            if !of_kind.is_empty() {
-                kinds.push(Prepared::new(kind, &of_kind, &folds, &vectorizer, options, progress));
-            }
-        }
-        let pages = pages
+        let (html, text): (Vec<ViewedPage>, Vec<ViewedPage>) = pages
             .into_iter()
-            .map(|(view, page)| {
-                (
-                    page.id,
-                    view,
-                    page.segmented.blocks.into_iter().map(|block| block.text).collect(),
-                )
-            })
-            .collect();
+            .partition(|viewed| viewed.view.kind() == PageKind::Html);
+        let mut kinds = Vec::new();
+        let mut texts = Vec::new();
+        for (kind, pages) in [(PageKind::Html, html), (PageKind::Text, text)] {
+            if pages.is_empty() {
+                continue;
+            }
+            kinds.push(Prepared::new(kind, &pages, &folds, &vectorizer, options, progress));
+            texts.push(
+                pages
+                    .into_iter()
+                    .map(|ViewedPage { page, .. }| {
+                        let texts = page.segmented.blocks.into_iter().map(|block| block.text).collect();
+                        (page.id, texts)
+                    })
+                    .collect(),
+            );
+        }
         Ok(Self {
             options,
+            articles: articles(dataset, extractions),
             labels,
             kinds,
-            pages,
+            texts,
             report,
         })
     }
@@ -395,32 +474,24 @@ impl<'o> Run<'o> {
     /// The final models of a kind, how their fits ended, and the out-of-fold scores.
     #[allow(clippy::type_complexity)]
     fn fit_kind(&self, prepared: &Prepared, progress: &dyn Progress) -> Result<((KindModel, Vec<FitReport>), Scores)> {
-        let ngram = self.ngram_out_of_fold(prepared, progress)?;
-        let features = prepared.page_features(ngram.view());
-        let last = self.page_out_of_fold(prepared, &features, progress)?;
+        let scores = self.out_of_fold(prepared, progress)?;
         progress.begin("final models", 2);
         let everywhere = |_: &Sample| true;
-        let (vocabulary, model, ngram_report) = self.fit_ngram(prepared, everywhere)?;
+        let (vocabulary, ngram, ngram_report) = self.fit_ngram(prepared, everywhere)?;
         progress.advance();
-        let (page, page_report) = self.fit_page(prepared, &features, everywhere)?;
+        let (page, page_report) = self.fit_page(prepared, scores.ngram.view(), everywhere)?;
         progress.advance();
-        Ok((
-            (
-                KindModel {
-                    vocabulary,
-                    ngram: model,
-                    page,
-                },
-                vec![ngram_report, page_report],
-            ),
-            Scores { ngram, last },
-        ))
+        let model = KindModel {
+            vocabulary,
+            ngram,
+            page,
+        };
+        Ok(((model, vec![ngram_report, page_report]), scores))
     }
 
     fn out_of_fold(&self, prepared: &Prepared, progress: &dyn Progress) -> Result<Scores> {
         let ngram = self.ngram_out_of_fold(prepared, progress)?;
-        let features = prepared.page_features(ngram.view());
-        let last = self.page_out_of_fold(prepared, &features, progress)?;
+        let last = self.page_out_of_fold(prepared, &ngram, progress)?;
         Ok(Scores { ngram, last })
     }
 
@@ -434,13 +505,41 @@ impl<'o> Run<'o> {
             let (vocabulary, model, _) = self.fit_ngram(prepared, |sample| sample.fold != fold)?;
             let columns = prepared.columns_of(&vocabulary);
             for sample in prepared.samples.iter().filter(|sample| sample.fold == fold) {
-                let mut rows = SparseMatrix::new();
-                for row in sample.rows.clone() {
-                    rows.push(remapped(prepared.rows.row(row), &columns));
-                }
-                scores
-                    .slice_axis_mut(Axis(0), Slice::from(sample.rows.clone()))
-                    .assign(&model.log_probabilities(&rows));
+                let found = prepared.ngram_scores(sample, &columns, &model);
+                sample.rows_of_mut(&mut scores).assign(&found);
+            }
+            progress.advance();
+        }
+        Ok(scores)
+    }
+
+    /// For each fold the n-gram scores that its page model is fitted on, shape (rows, labels): scores of models that saw neither the
+    /// row's fold nor this one. (A page model that is fitted on scores of models which saw the fold it is judged on is judged wrongly,
+    /// by up to 2 points of macro F1 too low on half of the hand-labelled pages.)
+    fn ngram_without_two_folds(
+        &self,
+        prepared: &Prepared,
+        ngram: &Array2<f64>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Array2<f64>>> {
+        let folds = self.options.folds;
+        progress.begin(
+            &format!("n-gram model, {} pages, out of two folds", prepared.kind.as_str()),
+            folds * (folds - 1) / 2,
+        );
+        let mut scores = vec![ngram.clone(); folds];
+        for (one, other) in (0..folds).flat_map(|one| (one + 1..folds).map(move |other| (one, other))) {
+            let (vocabulary, model, _) =
+                self.fit_ngram(prepared, |sample| sample.fold != one && sample.fold != other)?;
+            let columns = prepared.columns_of(&vocabulary);
+            for sample in &prepared.samples {
+                let left_out = match sample.fold {
+                    fold if fold == one => other,
+                    fold if fold == other => one,
+                    _ => continue,
+                };
+                let found = prepared.ngram_scores(sample, &columns, &model);
+                sample.rows_of_mut(&mut scores[left_out]).assign(&found);
             }
             progress.advance();
         }
@@ -450,36 +549,36 @@ impl<'o> Run<'o> {
     fn page_out_of_fold(
         &self,
         prepared: &Prepared,
-        features: &Array2<f64>,
+        ngram: &Array2<f64>,
         progress: &dyn Progress,
     ) -> Result<Array2<f64>> {
+        let folds = self.options.folds;
+        // with two folds there is nothing to learn from without both of them
+        let learned = if folds > 2 {
+            self.ngram_without_two_folds(prepared, ngram, progress)?
+        } else {
+            vec![ngram.clone(); folds]
+        };
         progress.begin(
             &format!("page model, {} pages, out of fold", prepared.kind.as_str()),
-            self.options.folds,
+            folds,
         );
-        let fitted: Vec<PageModel> = (0..self.options.folds)
+        let fitted: Vec<PageModel> = learned
             .into_par_iter()
-            .map(|fold| {
+            .enumerate()
+            .map(|(fold, ngram)| {
                 let model = self
-                    .fit_page(prepared, features, |sample| sample.fold != fold)
+                    .fit_page(prepared, ngram.view(), |sample| sample.fold != fold)
                     .map(|(model, _)| model);
                 progress.advance();
                 model
             })
             .collect::<Result<_>>()?;
-        let mut scores = Array2::zeros((features.nrows(), self.labels.len()));
+        let mut scores = Array2::zeros(ngram.raw_dim());
         for sample in &prepared.samples {
-            let model = &fitted[sample.fold];
-            let rows = features.slice_axis(Axis(0), Slice::from(sample.rows.clone()));
-            let mut linear = rows.dot(&model.weights()) + model.intercept();
-            for mut row in linear.rows_mut() {
-                if let Some(row) = row.as_slice_mut() {
-                    log_softmax(row);
-                }
-            }
-            scores
-                .slice_axis_mut(Axis(0), Slice::from(sample.rows.clone()))
-                .assign(&linear);
+            let facts = &prepared.facts[sample.rows.clone()];
+            let found = fitted[sample.fold].log_probabilities(sample.rows_of(ngram), facts);
+            sample.rows_of_mut(&mut scores).assign(&found);
         }
         Ok(scores)
     }
@@ -490,7 +589,7 @@ impl<'o> Run<'o> {
         prepared: &Prepared,
         wanted: impl Fn(&Sample) -> bool,
     ) -> Result<(Vocabulary, NgramModel, FitReport)> {
-        let rows: Vec<usize> = prepared.gold_rows(wanted);
+        let rows: Vec<usize> = prepared.gold_rows(|sample| sample.role.is_learned() && wanted(sample));
         let columns = prepared.frequent_columns(&rows, self.options.min_sites);
         let mut matrix = SparseMatrix::new();
         for row in &rows {
@@ -542,19 +641,17 @@ impl<'o> Run<'o> {
         Ok((vocabulary, NgramModel::new(weights, intercept), report))
     }
 
-    /// Fits the page model on the samples that `wanted` picks.
+    /// Fits the page model on the samples that `wanted` picks, from the n-gram model's scores of all rows, shape (rows, labels).
     fn fit_page(
         &self,
         prepared: &Prepared,
-        features: &Array2<f64>,
+        ngram: ArrayView2<'_, f64>,
         wanted: impl Fn(&Sample) -> bool,
     ) -> Result<(PageModel, FitReport)> {
         // further draws of the same page would only weigh the extracted view up
-        let rows = thinned(
-            prepared.gold_rows_by_page(|sample| sample.judged && wanted(sample)),
-            self.options.page_rows,
-        );
-        let records = features.select(Axis(0), &rows);
+        let learned = |sample: &Sample| sample.role != Role::Draw && sample.role.is_learned() && wanted(sample);
+        let rows = thinned(prepared.gold_rows_by_page(learned), self.options.page_rows);
+        let records = prepared.page_features(ngram, &rows);
         let targets: Array1<usize> = rows
             .iter()
             .filter_map(|row| prepared.gold[*row])
@@ -599,13 +696,13 @@ impl<'o> Run<'o> {
             kind: prepared.kind.as_str().to_owned(),
             model: "page".to_owned(),
             rows: rows.len(),
-            columns: features.ncols(),
+            columns: records.records().ncols(),
             iterations: None,
             gradient_norm,
             stopped_early,
         };
         debug_assert_eq!(
-            features.ncols(),
+            records.records().ncols(),
             feature_names(self.labels.names()).len(),
             "a name for each page feature"
         );
@@ -627,7 +724,7 @@ impl<'o> Run<'o> {
                 prepared
                     .samples
                     .iter()
-                    .filter(|sample| sample.judged && sample.view == *view)
+                    .filter(|sample| sample.role == Role::Judged && sample.view == *view)
                     .map(|sample| prepared.judged(sample, scores))
                     .collect()
             };
@@ -641,18 +738,65 @@ impl<'o> Run<'o> {
                 .views
                 .insert(view.as_str().to_owned(), ViewReport { ngram, blocks, words });
         }
+        self.judge_extractors(scores)
+    }
+
+    /// Adds what is gained after each extractor to the report.
+    fn judge_extractors(&mut self, scores: &[Scores]) -> Result<()> {
+        let Some(article) = self.labels.find(USUAL_ORDER[0]) else {
+            return Ok(());
+        };
+        let mut found: BTreeMap<&str, Vec<(Overlap, [Overlap; 3])>> = BTreeMap::new();
+        let balances: Vec<Balance> = Priority::ALL
+            .iter()
+            .map(|priority| Balance::new(&self.labels, &[], &[], *priority))
+            .collect::<Result<_>>()?;
+        for ((prepared, scores), texts) in self.kinds.iter().zip(scores).zip(&self.texts) {
+            for (sample, (id, texts)) in prepared.samples.iter().zip(texts) {
+                let Role::Extractor { name, .. } = &sample.role else {
+                    continue;
+                };
+                let Some(wanted) = self.articles.get(id).filter(|wanted| !wanted.is_empty()) else {
+                    continue;
+                };
+                let before = wanted.overlap(&texts.iter().map(String::as_str).collect());
+                let probabilities = sample.rows_of(&scores.last).mapv(f64::exp);
+                let mut after = [before; 3];
+                for (after, balance) in after.iter_mut().zip(&balances) {
+                    let labels = balance.labels(probabilities.view());
+                    let kept = texts.iter().zip(labels).filter(|(_, label)| *label == article);
+                    *after = wanted.overlap(&kept.map(|(text, _)| text.as_str()).collect());
+                }
+                found.entry(name).or_default().push((before, after));
+            }
+        }
+        for (name, pages) in found {
+            let after = Priority::ALL.iter().enumerate().map(|(at, priority)| {
+                let mean = Overlap::mean(pages.iter().map(|(_, after)| after[at]));
+                (priority.as_str().to_owned(), mean)
+            });
+            let after = AfterExtractor {
+                pages: pages.len(),
+                before: Overlap::mean(pages.iter().map(|(before, _)| *before)),
+                after: after.collect(),
+            };
+            self.report.after_extractors.insert(name.to_owned(), after);
+        }
         Ok(())
     }
 
     fn list(&self, scores: &[Scores]) -> Vec<OutOfFold> {
         let mut list = Vec::new();
-        for (prepared, scores) in self.kinds.iter().zip(scores) {
-            let pages = self.pages.iter().filter(|(_, view, _)| view.kind() == prepared.kind);
-            for ((id, view, texts), sample) in pages.zip(&prepared.samples).filter(|(_, sample)| sample.judged) {
+        for ((prepared, scores), texts) in self.kinds.iter().zip(scores).zip(&self.texts) {
+            let judged = texts
+                .iter()
+                .zip(&prepared.samples)
+                .filter(|(_, sample)| sample.role == Role::Judged);
+            for ((id, texts), sample) in judged {
                 for ((block, text), row) in texts.iter().enumerate().zip(sample.rows.clone()) {
                     list.push(OutOfFold {
                         id: id.clone(),
-                        view: *view,
+                        view: sample.view,
                         block,
                         gold: prepared.gold[row].map(|label| self.labels.name(label).to_owned()),
                         p: scores.last.row(row).iter().map(|log| log.exp()).collect(),
@@ -665,7 +809,12 @@ impl<'o> Run<'o> {
     }
 }
 
-fn view_pages(gold: &GoldPage, options: &TrainOptions, labels: &LabelSet) -> Result<Vec<(View, MatchedPage)>> {
+fn view_pages(
+    gold: &GoldPage,
+    extractions: &Extractions,
+    options: &TrainOptions,
+    labels: &LabelSet,
+) -> Result<Vec<ViewedPage>> {
     let mut pages = Vec::new();
     for view in views_of(gold, &options.views) {
         let draws = if view == View::Extracted && gold.html.is_some() {
@@ -674,26 +823,63 @@ fn view_pages(gold: &GoldPage, options: &TrainOptions, labels: &LabelSet) -> Res
             1
         };
         for draw in 0..draws as u64 {
-            pages.push((
+            let seed = options.seed.wrapping_add(draw << 32);
+            pages.push(ViewedPage {
                 view,
-                view_page(
-                    gold,
-                    view,
-                    labels,
-                    options.max_unmatched,
-                    options.seed.wrapping_add(draw << 32),
-                )?,
-            ));
+                role: if draw == 0 { Role::Judged } else { Role::Draw },
+                page: view_page(gold, view, labels, options.max_unmatched, seed)?,
+            });
+        }
+        if view == View::Extracted {
+            let texts: Vec<(&str, &str)> = extractions.of(&gold.id).collect();
+            let learned = drawn(&gold.id, &texts, options);
+            for (name, text) in texts {
+                let role = Role::Extractor {
+                    name: name.to_owned(),
+                    learned: learned.contains(name),
+                };
+                let page = match_extraction(gold, text, labels)?;
+                pages.push(ViewedPage { view, role, page });
+            }
         }
     }
     Ok(pages)
 }
 
+/// The extractors whose texts of a page are learned; of equal texts one.
+fn drawn<'t>(id: &str, texts: &[(&'t str, &'t str)], options: &TrainOptions) -> BTreeSet<&'t str> {
+    let page = options.seed ^ xxhash_rust::xxh3::xxh3_64(id.as_bytes());
+    let mut order = texts.to_vec();
+    order.sort_by_key(|(name, _)| (xxhash_rust::xxh3::xxh3_64_with_seed(name.as_bytes(), page), *name));
+    let mut seen = BTreeSet::new();
+    order.retain(|(_, text)| seen.insert(*text));
+    order
+        .into_iter()
+        .map(|(name, _)| name)
+        .take(options.extractor_draws)
+        .collect()
+}
+
+/// The words of the article of each page that an extractor's text was given for.
+fn articles(dataset: &Dataset, extractions: &Extractions) -> BTreeMap<String, WordBag> {
+    let with_texts: BTreeSet<&str> = extractions.ids().collect();
+    let pages = dataset
+        .pages
+        .iter()
+        .filter(|gold| with_texts.contains(gold.id.as_str()));
+    pages
+        .map(|gold| {
+            let article = gold.blocks.iter().filter(|block| block.label == USUAL_ORDER[0]);
+            (gold.id.clone(), article.map(|block| block.text.as_str()).collect())
+        })
+        .collect()
+}
+
 /// A label must occur on two sites: with one, the folds that learn it can never be judged on it.
-fn check_labels(labels: &LabelSet, pages: &[(View, MatchedPage)]) -> Result<()> {
+fn check_labels(labels: &LabelSet, pages: &[ViewedPage]) -> Result<()> {
     for label in labels.iter() {
         let has = |page: &&MatchedPage| page.labels.contains(&Some(label));
-        let with: Vec<&MatchedPage> = pages.iter().map(|(_, page)| page).filter(has).collect();
+        let with: Vec<&MatchedPage> = pages.iter().map(|viewed| &viewed.page).filter(has).collect();
         let sites: BTreeSet<&str> = with.iter().map(|page| page.site.as_str()).collect();
         if sites.len() < 2 {
             let place = with
@@ -712,9 +898,11 @@ fn check_labels(labels: &LabelSet, pages: &[(View, MatchedPage)]) -> Result<()> 
 }
 
 /// A fold for each site, so that the folds have about equally many blocks: sites in a seeded order, each to the smallest fold.
-fn folds_by_site(pages: &[(View, MatchedPage)], options: &TrainOptions) -> BTreeMap<String, usize> {
+fn folds_by_site(pages: &[ViewedPage], options: &TrainOptions) -> BTreeMap<String, usize> {
     let mut blocks: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, page) in pages {
+    // the texts of extractors make no difference to the folds, so that figures with and without them are of the same folds
+    let counted = |viewed: &&ViewedPage| matches!(viewed.role, Role::Judged | Role::Draw);
+    for ViewedPage { page, .. } in pages.iter().filter(counted) {
         *blocks.entry(&page.site).or_default() += page.labels.len();
     }
     let mut sites: Vec<(&str, usize)> = blocks.into_iter().collect();
@@ -752,7 +940,7 @@ fn remapped<'a>(
 impl Prepared {
     fn new(
         kind: PageKind,
-        pages: &[&(View, MatchedPage)],
+        pages: &[ViewedPage],
         folds: &BTreeMap<String, usize>,
         vectorizer: &Vectorizer,
         options: &TrainOptions,
@@ -768,8 +956,8 @@ impl Prepared {
         progress.begin(&format!("vectors of {} pages", kind.as_str()), pages.len());
         let vectors: Vec<_> = pages
             .par_iter()
-            .map(|(_, page)| {
-                let vectors = vectorizer.transform(&page.segmented, &vocabulary);
+            .map(|viewed| {
+                let vectors = vectorizer.transform(&viewed.page.segmented, &vocabulary);
                 progress.advance();
                 vectors
             })
@@ -783,33 +971,41 @@ impl Prepared {
             gold: Vec::new(),
             sites: Vec::new(),
         };
-        let mut last: Option<(&str, View)> = None;
-        for ((view, page), vectors) in pages.iter().zip(vectors) {
+        let mut last_id = None;
+        let mut number = 0;
+        for (ViewedPage { view, role, page }, vectors) in pages.iter().zip(vectors) {
             let start = prepared.gold.len();
+            number += usize::from(last_id.is_some_and(|last| last != &page.id));
+            last_id = Some(&page.id);
             prepared.rows.append(&vectors.rows);
             prepared.facts.extend(vectors.facts);
             prepared.gold.extend(&page.labels);
             prepared
                 .sites
                 .extend(std::iter::repeat_n(site_numbers[page.site.as_str()], page.labels.len()));
-            let fold = folds[&page.site];
-            let judged = last != Some((page.id.as_str(), *view));
-            last = Some((&page.id, *view));
             prepared.samples.push(Sample {
                 view: *view,
-                judged,
-                fold,
+                role: role.clone(),
+                page: number,
+                fold: folds[&page.site],
                 rows: start..prepared.gold.len(),
             });
         }
         prepared
     }
 
-    /// The rows with gold of the samples that `wanted` picks, page by page.
+    /// The rows with gold of the samples that `wanted` picks, labelled page by labelled page.
     fn gold_rows_by_page(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<Vec<usize>> {
-        let picked = self.samples.iter().filter(|sample| wanted(sample));
-        picked
-            .map(|sample| sample.rows.clone().filter(|row| self.gold[*row].is_some()).collect())
+        let with_gold = |sample: &Sample| sample.rows.clone().filter(|row| self.gold[*row].is_some());
+        self.samples
+            .chunk_by(|a, b| a.page == b.page)
+            .map(|page| {
+                page.iter()
+                    .filter(|sample| wanted(sample))
+                    .flat_map(with_gold)
+                    .collect()
+            })
+            .filter(|rows: &Vec<usize>| !rows.is_empty())
             .collect()
     }
 
@@ -858,16 +1054,30 @@ impl Prepared {
         self.spellings.iter().map(column).collect()
     }
 
-    /// Page features of all rows, shape (rows, page features), from n-gram log-probabilities, shape (rows, labels).
-    fn page_features(&self, ngram: ArrayView2<'_, f64>) -> Array2<f64> {
+    /// The n-gram model's log-probabilities of a sample's rows, shape (rows, labels); `columns` are the model's of all.
+    fn ngram_scores(&self, sample: &Sample, columns: &[u32], model: &NgramModel) -> Array2<f64> {
+        let mut rows = SparseMatrix::new();
+        for row in sample.rows.clone() {
+            rows.push(remapped(self.rows.row(row), columns));
+        }
+        model.log_probabilities(&rows)
+    }
+
+    /// Page features of these rows, which stand in order, shape (rows, page features), from the n-gram model's log-probabilities of
+    /// all rows, shape (rows, labels).
+    fn page_features(&self, ngram: ArrayView2<'_, f64>, rows: &[usize]) -> Array2<f64> {
         let pages: Vec<Array2<f64>> = self
             .samples
             .par_iter()
-            .map(|sample| {
-                page_features(
-                    ngram.slice_axis(Axis(0), Slice::from(sample.rows.clone())),
-                    &self.facts[sample.rows.clone()],
-                )
+            .filter_map(|sample| {
+                let first = rows.partition_point(|row| *row < sample.rows.start);
+                let end = rows.partition_point(|row| *row < sample.rows.end);
+                let inside: Vec<usize> = rows[first..end].iter().map(|row| row - sample.rows.start).collect();
+                let features = || {
+                    let ngram = ngram.slice_axis(Axis(0), Slice::from(sample.rows.clone()));
+                    page_features(ngram, &self.facts[sample.rows.clone()])
+                };
+                (!inside.is_empty()).then(|| features().select(Axis(0), &inside))
             })
             .collect();
         let views: Vec<ArrayView2<'_, f64>> = pages.iter().map(Array2::view).collect();
@@ -875,7 +1085,7 @@ impl Prepared {
     }
 
     fn judged(&self, sample: &Sample, scores: &Array2<f64>) -> Vec<Judged> {
-        let predicted = most_likely(scores.slice_axis(Axis(0), Slice::from(sample.rows.clone())));
+        let predicted = most_likely(sample.rows_of(scores));
         sample
             .rows
             .clone()
@@ -888,16 +1098,11 @@ impl Prepared {
     }
 }
 
-/// The rows of every `n`-th page, with the smallest `n` that gives at most `most` rows, all in one list.
+/// The rows of every `n`-th page, with the smallest `n` that gives at most `most` rows or so, all in one list.
 fn thinned(pages: Vec<Vec<usize>>, most: usize) -> Vec<usize> {
     let all: usize = pages.iter().map(Vec::len).sum();
-    // pages stand in the order of their ids with their views side by side: an odd step meets every view
-    let step = all.div_ceil(most.max(1)).max(1) | 1;
-    pages
-        .into_iter()
-        .step_by(if all <= most { 1 } else { step })
-        .flatten()
-        .collect()
+    let step = all.div_ceil(most.max(1)).max(1);
+    pages.into_iter().step_by(step).flatten().collect()
 }
 
 /// The hashes of all features of a page, each once.
@@ -938,13 +1143,13 @@ impl BlockSink for SpellingSink<'_> {
 
 /// The spellings of all features that occur on at least `min_sites` sites, sorted.
 fn frequent_spellings(
-    pages: &[&(View, MatchedPage)],
+    pages: &[ViewedPage],
     vectorizer: &Vectorizer,
     min_sites: usize,
     progress: &dyn Progress,
 ) -> Vec<String> {
     let mut by_site: BTreeMap<&str, Vec<&Segmented>> = BTreeMap::new();
-    for (_, page) in pages {
+    for ViewedPage { page, .. } in pages.iter().filter(|viewed| viewed.role.is_learned()) {
         by_site.entry(&page.site).or_default().push(&page.segmented);
     }
     let sites: Vec<Vec<&Segmented>> = by_site.into_values().collect();
@@ -1444,7 +1649,7 @@ mod tests {
 
     #[test]
     fn a_trained_classifier_labels_a_page_like_those_it_saw_and_is_saved_whole() {
-        let (classifier, report) = train(&mut dataset(9), &quick(), &Silent).unwrap();
+        let (classifier, report) = train(&mut dataset(9), &Extractions::default(), &quick(), &Silent).unwrap();
         assert_eq!((report.pages, report.sites, report.fits.len()), (9, 9, 2));
         assert_eq!(report.views["text"].blocks.macro_f1.value, Some(1.0));
         let text = "The council of town 44 voted on Tuesday to close the bridge for eleven weeks of repairs.\n\nYou May Also Like";
@@ -1462,15 +1667,136 @@ mod tests {
         assert_eq!(again.to_bytes().unwrap(), classifier.to_bytes().unwrap());
     }
 
+    /// The same pages as HTML, and what two extractors left of them: one all, the other the article alone.
+    fn extracted_dataset(sites: usize) -> (Dataset, Extractions) {
+        let mut dataset = dataset(sites);
+        let mut lines = String::new();
+        for gold in &mut dataset.pages {
+            let texts: Vec<&str> = gold.blocks.iter().map(|block| block.text.as_str()).collect();
+            gold.html = Some(texts.iter().map(|text| format!("<p>{text}</p>")).collect());
+            for (extractor, count) in [("all", 4), ("article", 2)] {
+                let text = texts[..count].join("\n\n");
+                lines += &serde_json::json!({"id": gold.id, "extractor": extractor, "text": text}).to_string();
+                lines.push('\n');
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        std::fs::write(&path, lines).unwrap();
+        (dataset, Extractions::read(&[path]).unwrap())
+    }
+
+    fn extracted() -> TrainOptions {
+        TrainOptions {
+            views: vec![View::Extracted],
+            ..quick()
+        }
+    }
+
+    #[test]
+    fn what_is_gained_after_an_extractor_is_measured_out_of_fold() {
+        let (mut dataset, extractions) = extracted_dataset(9);
+        let (_, report, _) = cross_validate(&mut dataset, &extractions, &extracted(), &Silent).unwrap();
+        let all = &report.after_extractors["all"];
+        assert_eq!(all.pages, 9);
+        assert_eq!(all.before.recall, 1.0);
+        assert!(all.before.precision > 0.5 && all.before.precision < 0.8, "{all:?}");
+        assert_eq!(
+            (all.after["balanced"].precision, all.after["balanced"].recall),
+            (1.0, 1.0)
+        );
+        let article = &report.after_extractors["article"];
+        assert_eq!((article.before.f1, article.after["balanced"].f1), (1.0, 1.0));
+        // figures of the drawn view do not count them
+        assert_eq!(report.views["extracted"].blocks.pages, 9);
+    }
+
+    #[test]
+    fn extractors_texts_are_learned_as_far_as_they_are_drawn() {
+        let rows = |draws: usize| {
+            let (mut dataset, extractions) = extracted_dataset(9);
+            let options = TrainOptions {
+                extractor_draws: draws,
+                ..extracted()
+            };
+            let (_, report) = train(&mut dataset, &extractions, &options, &Silent).unwrap();
+            report.fits[0].rows
+        };
+        assert_eq!((rows(2) - rows(0), rows(9) - rows(2)), (9 * (4 + 2), 0));
+        let one = rows(1) - rows(0);
+        assert!((9 * 2..=9 * 4).contains(&one), "{one}");
+    }
+
+    #[test]
+    fn of_equal_texts_one_is_drawn() {
+        let options = TrainOptions {
+            extractor_draws: 2,
+            ..quick()
+        };
+        let texts = [("a", "same"), ("b", "same"), ("c", "other")];
+        let found = drawn("page", &texts, &options);
+        assert!(found.contains("c") && found.len() == 2, "{found:?}");
+        let first: BTreeSet<&str> = (0..20)
+            .flat_map(|page| {
+                drawn(
+                    &format!("page {page}"),
+                    &[("a", "1"), ("b", "2")],
+                    &TrainOptions {
+                        extractor_draws: 1,
+                        ..quick()
+                    },
+                )
+            })
+            .collect();
+        assert_eq!(first.len(), 2, "each has its turn");
+    }
+
+    #[test]
+    fn page_models_of_a_fold_are_fitted_on_scores_of_models_that_saw_neither() {
+        // the scores that fold 0's page model learns from must not change with the labels of fold 0
+        let learned = |flip: bool| {
+            let mut dataset = dataset(9);
+            let options = quick();
+            let labels = dataset.labels().unwrap();
+            let none = Extractions::default();
+            let viewed: Vec<ViewedPage> = dataset
+                .pages
+                .iter()
+                .flat_map(|gold| view_pages(gold, &none, &options, &labels).unwrap())
+                .collect();
+            let folds = folds_by_site(&viewed, &options);
+            if flip {
+                for gold in dataset.pages.iter_mut().filter(|gold| folds[&gold.site()] == 0) {
+                    for block in &mut gold.blocks {
+                        block.label = if block.label == "body" { "promo" } else { "body" }.to_owned();
+                    }
+                }
+            }
+            let run = Run::prepare(&mut dataset, &none, &options, &Silent).unwrap();
+            let prepared = &run.kinds[0];
+            let ngram = run.ngram_out_of_fold(prepared, &Silent).unwrap();
+            let scores = run.ngram_without_two_folds(prepared, &ngram, &Silent).unwrap();
+            let others = prepared.samples.iter().filter(|sample| sample.fold != 0);
+            others
+                .map(|sample| (sample.rows_of(&ngram).to_owned(), sample.rows_of(&scores[0]).to_owned()))
+                .unzip::<_, _, Vec<_>, Vec<_>>()
+        };
+        let (plain, nested) = learned(false);
+        let (plain_flipped, nested_flipped) = learned(true);
+        assert_eq!(nested, nested_flipped);
+        assert_ne!(plain, plain_flipped);
+    }
+
     #[test]
     fn no_site_stands_in_two_folds_and_folds_are_even() {
         let dataset = dataset(30);
         let labels = dataset.labels().unwrap();
         let options = quick();
-        let pages: Vec<(View, MatchedPage)> = dataset
+        let none = Extractions::default();
+        let pages: Vec<ViewedPage> = dataset
             .pages
             .iter()
-            .flat_map(|gold| view_pages(gold, &options, &labels).unwrap())
+            .flat_map(|gold| view_pages(gold, &none, &options, &labels).unwrap())
             .collect();
         let folds = folds_by_site(&pages, &options);
         let sizes: Vec<usize> = (0..3)
@@ -1482,11 +1808,15 @@ mod tests {
 
     #[test]
     fn too_few_sites_and_rare_labels_are_refused() {
-        let message = train(&mut dataset(2), &quick(), &Silent).unwrap_err().to_string();
+        let message = train(&mut dataset(2), &Extractions::default(), &quick(), &Silent)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("2 site(s) for 3 folds"), "{message}");
         let mut typo = dataset(9);
         typo.pages[4].blocks[1].label = "bdoy".to_owned();
-        let message = train(&mut typo, &quick(), &Silent).unwrap_err().to_string();
+        let message = train(&mut typo, &Extractions::default(), &quick(), &Silent)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("bdoy") && message.contains("site4/page"), "{message}");
     }
 
@@ -1514,7 +1844,7 @@ mod tests {
             ..quick()
         };
         assert!(matches!(
-            train(&mut dataset(9), &stray, &Silent),
+            train(&mut dataset(9), &Extractions::default(), &stray, &Silent),
             Err(Error::UnknownLabel { .. })
         ));
     }

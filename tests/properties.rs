@@ -5,6 +5,7 @@ mod tiny;
 use proptest::prelude::*;
 use tiny::{classifier, datasets, options, run_with_model, some_pages, unbait};
 use unbait::classifier::Classifier;
+use unbait::extraction::Extractions;
 use unbait::page::{Page, PageKind, PageOptions};
 use unbait::segment::{Split, is_space, segment};
 use unbait::train::{Silent, TrainOptions, train};
@@ -126,7 +127,7 @@ fn trained_on(threads: usize) -> Vec<u8> {
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
-        train(&mut some_pages(4), &options, &Silent)
+        train(&mut some_pages(4), &Extractions::default(), &options, &Silent)
             .unwrap()
             .0
             .to_bytes()

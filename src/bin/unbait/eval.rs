@@ -18,6 +18,7 @@ use unbait::classifier::{Classifier, LabelledPage, most_likely};
 use unbait::dataset::{Dataset, GoldPage};
 use unbait::error::{Error, Result};
 use unbait::evaluate::{Figures, Judged, figures};
+use unbait::extraction::Extractions;
 use unbait::label::{Label, LabelSet};
 use unbait::train::{OutOfFold, TrainOptions, cross_validate};
 use unbait::view::{View, view_page, views_of};
@@ -93,10 +94,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
         WholeFile::create(path).map(drop)?;
     }
     let mut dataset = args.data.read()?;
+    let extractions = args.fit.read_extractions(&dataset)?;
     let named = dataset.errors.len();
     let measured = match args.folds {
         Some(folds) => measure_training(
             &mut dataset,
+            &extractions,
             &TrainOptions {
                 folds,
                 ..args.fit.options(options)
@@ -113,7 +116,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut results = Results::data();
     results.write(&measured.text)?;
     results.flush()?;
-    let outcome = if dataset.errors.is_empty() {
+    let outcome = if dataset.errors.is_empty() && extractions.errors.is_empty() {
         Outcome::Done
     } else {
         Outcome::SomeFailed
@@ -308,9 +311,14 @@ fn model_tables(report: &ModelReport<'_>) -> String {
 
 // ---- a training
 
-fn measure_training(dataset: &mut Dataset, options: &TrainOptions, format: Format) -> Result<Measured> {
+fn measure_training(
+    dataset: &mut Dataset,
+    extractions: &Extractions,
+    options: &TrainOptions,
+    format: Format,
+) -> Result<Measured> {
     let steps = Steps::default();
-    let validated = cross_validate(dataset, options, &steps);
+    let validated = cross_validate(dataset, extractions, options, &steps);
     steps.end();
     let (labels, report, blocks) = validated?;
     let text = match format {

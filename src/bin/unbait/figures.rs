@@ -2,7 +2,8 @@
 //!
 //! What is undefined is printed `-`.
 
-use unbait::evaluate::{Estimate, Figures};
+use unbait::balance::Priority;
+use unbait::evaluate::{Estimate, Figures, Overlap};
 use unbait::train::Report;
 
 /// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
@@ -115,7 +116,39 @@ pub fn report(report: &Report) -> String {
         text.push('\n');
         text.push_str(&confusion(&figures.blocks));
     }
+    if !report.after_extractors.is_empty() {
+        text.push('\n');
+        text.push_str(&after_extractors(report));
+    }
     text
+}
+
+/// What is gained after each extractor by keeping only the article, by priority.
+fn after_extractors(report: &Report) -> String {
+    let header = ["after an extractor", "pages", "kept", "precision", "recall", "F1"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut rows = vec![header];
+    for (name, figures) in &report.after_extractors {
+        let row = |name: &str, pages: String, kept: &str, overlap: &Overlap| {
+            let number = |value: f64| format!("{value:.4}");
+            vec![
+                name.to_owned(),
+                pages,
+                kept.to_owned(),
+                number(overlap.precision),
+                number(overlap.recall),
+                number(overlap.f1),
+            ]
+        };
+        rows.push(row(name, figures.pages.to_string(), "all", &figures.before));
+        for priority in Priority::ALL.map(Priority::as_str) {
+            if let Some(after) = figures.after.get(priority) {
+                rows.push(row("", String::new(), priority, after));
+            }
+        }
+    }
+    table(&rows)
 }
 
 fn fits(report: &Report) -> String {

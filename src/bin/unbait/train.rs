@@ -57,9 +57,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         WholeFile::create(path).map(drop)?;
     }
     let mut dataset = args.data.read()?;
+    let extractions = args.fit.read_extractions(&dataset)?;
     let named = dataset.errors.len();
     let steps = Steps::default();
-    let trained = train(&mut dataset, &options, &steps);
+    let trained = train(&mut dataset, &extractions, &options, &steps);
     steps.end();
     complain_from(&dataset, named);
     let (classifier, report) = trained?;
@@ -75,13 +76,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
         )?;
     }
     let mut results = Results::data();
-    for (name, checksum) in &dataset.files {
+    for (name, checksum) in dataset.files.iter().chain(&extractions.files) {
         results.write(&format!("{checksum}  {name}\n"))?;
     }
     results.write("\n")?;
     results.write(&figures::report(&report))?;
     results.flush()?;
-    Ok(if dataset.errors.is_empty() {
+    Ok(if dataset.errors.is_empty() && extractions.errors.is_empty() {
         Outcome::Done
     } else {
         Outcome::SomeFailed

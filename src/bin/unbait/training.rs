@@ -5,6 +5,7 @@
 use crate::choice::named_number;
 use crate::output::{complain, note};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 use std::sync::Mutex;
 use unbait::dataset::Dataset;
 use unbait::error::{Error, Result};
+use unbait::extraction::Extractions;
 use unbait::train::{Progress, TrainOptions};
 use unbait::view::{View, parse_views};
 
@@ -44,6 +46,10 @@ pub struct DataArgs {
 /// How the two models are fitted.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
 pub struct FitArgs {
+    /// Texts that extractors left of the labelled pages, to learn from and to measure on: JSON lines with id, extractor and
+    /// text, plain, .gz or .zst; can be given several times
+    #[arg(long, value_name = "FILE")]
+    extracted: Vec<PathBuf>,
     /// L2 penalty of the n-gram model against the sum of losses: 1/C of scikit-learn
     #[arg(long, value_name = "X", default_value_t = TrainOptions::default().penalty)]
     penalty: f64,
@@ -74,6 +80,7 @@ impl Default for FitArgs {
     fn default() -> Self {
         let options = TrainOptions::default();
         Self {
+            extracted: Vec::new(),
             penalty: options.penalty,
             page_penalty: options.page_penalty,
             min_sites: options.min_sites,
@@ -177,6 +184,21 @@ pub fn complain_from(dataset: &Dataset, first: usize) {
 }
 
 impl FitArgs {
+    /// Reads the texts of extractors; names bad records on standard error, and how many texts are of no labelled page.
+    pub fn read_extractions(&self, dataset: &Dataset) -> Result<Extractions> {
+        let extractions = Extractions::read(&self.extracted)?;
+        extractions.errors.iter().for_each(complain);
+        let known: BTreeSet<&str> = dataset.pages.iter().map(|page| page.id.as_str()).collect();
+        let strangers: Vec<&str> = extractions.ids().filter(|id| !known.contains(id)).collect();
+        if let Some(first) = strangers.first() {
+            note(&format!(
+                "--extracted has texts of {} pages that are not among the labelled ones and are not used, such as {first:?}",
+                strangers.len()
+            ));
+        }
+        Ok(extractions)
+    }
+
     /// Other options with these for the fits.
     pub fn options(&self, options: TrainOptions) -> TrainOptions {
         TrainOptions {
