@@ -208,8 +208,12 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Largest window of a Zstandard file, as a power of two (`zstd --long=27` writes up to 27).
 const ZSTD_WINDOW: u32 = 27;
 
-/// Hands over the lines of a file, plain or packed, that are not empty, with their numbers from 1; gives the file's name and SHA-256.
-pub(crate) fn read_lines(path: &Path, mut each: impl FnMut(usize, &[u8])) -> Result<(String, String)> {
+/// Hands over the lines of a file, plain, gzip or Zstandard, that are not empty, with their numbers from 1; gives the file's name
+/// and SHA-256.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn read_lines(path: &Path, mut each: impl FnMut(usize, &[u8])) -> Result<(String, String)> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,

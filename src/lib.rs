@@ -42,7 +42,8 @@
 //! | model | [`ngram_model`], [`page_model`] | scores of one block; final probabilities of a page's blocks |
 //! | | [`classifier`], [`balance`] | recipe, weights and the model file; probabilities to labels |
 //! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
-//! | | [`extraction`], [`train`] | what extractors left of labelled pages; labelled pages to a classifier |
+//! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
+//! | | [`train`] | labelled pages to a classifier |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -56,6 +57,7 @@ pub mod evaluate;
 pub mod extraction;
 pub mod html;
 pub mod label;
+pub mod label_file;
 pub mod ngram_model;
 pub mod page;
 pub mod page_model;

@@ -237,6 +237,15 @@ impl Role {
     }
 }
 
+/// The texts of extractors that figures are made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judge {
+    /// Those that are learned from: a training keeps no others in memory.
+    Drawn,
+    /// All.
+    All,
+}
+
 /// A labelled page in one view.
 struct ViewedPage {
     view: View,
@@ -305,7 +314,7 @@ pub fn train(
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<(Classifier, Report)> {
-    let mut run = Run::prepare(dataset, extractions, options, progress)?;
+    let mut run = Run::prepare(dataset, extractions, Judge::Drawn, options, progress)?;
     let mut kinds = BTreeMap::new();
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
@@ -336,7 +345,7 @@ pub fn cross_validate(
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<(LabelSet, Report, Vec<OutOfFold>)> {
-    let mut run = Run::prepare(dataset, extractions, options, progress)?;
+    let mut run = Run::prepare(dataset, extractions, Judge::All, options, progress)?;
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
         out_of_fold.push(run.out_of_fold(prepared, progress)?);
@@ -374,6 +383,7 @@ impl<'o> Run<'o> {
     fn prepare(
         dataset: &mut Dataset,
         extractions: &Extractions,
+        judge: Judge,
         options: &'o TrainOptions,
         progress: &dyn Progress,
     ) -> Result<Self> {
@@ -390,7 +400,7 @@ impl<'o> Run<'o> {
             .pages
             .par_iter()
             .map(|gold| {
-                let pages = view_pages(gold, extractions, options, &labels);
+                let pages = view_pages(gold, extractions, judge, options, &labels);
                 progress.advance();
                 pages
             })
@@ -812,6 +822,7 @@ impl<'o> Run<'o> {
 fn view_pages(
     gold: &GoldPage,
     extractions: &Extractions,
+    judge: Judge,
     options: &TrainOptions,
     labels: &LabelSet,
 ) -> Result<Vec<ViewedPage>> {
@@ -834,9 +845,13 @@ fn view_pages(
             let texts: Vec<(&str, &str)> = extractions.of(&gold.id).collect();
             let learned = drawn(&gold.id, &texts, options);
             for (name, text) in texts {
+                let learned = learned.contains(name);
+                if !learned && judge == Judge::Drawn {
+                    continue;
+                }
                 let role = Role::Extractor {
                     name: name.to_owned(),
-                    learned: learned.contains(name),
+                    learned,
                 };
                 let page = match_extraction(gold, text, labels)?;
                 pages.push(ViewedPage { view, role, page });
@@ -1762,7 +1777,7 @@ mod tests {
             let viewed: Vec<ViewedPage> = dataset
                 .pages
                 .iter()
-                .flat_map(|gold| view_pages(gold, &none, &options, &labels).unwrap())
+                .flat_map(|gold| view_pages(gold, &none, Judge::All, &options, &labels).unwrap())
                 .collect();
             let folds = folds_by_site(&viewed, &options);
             if flip {
@@ -1772,7 +1787,7 @@ mod tests {
                     }
                 }
             }
-            let run = Run::prepare(&mut dataset, &none, &options, &Silent).unwrap();
+            let run = Run::prepare(&mut dataset, &none, Judge::All, &options, &Silent).unwrap();
             let prepared = &run.kinds[0];
             let ngram = run.ngram_out_of_fold(prepared, &Silent).unwrap();
             let scores = run.ngram_without_two_folds(prepared, &ngram, &Silent).unwrap();
@@ -1796,7 +1811,7 @@ mod tests {
         let pages: Vec<ViewedPage> = dataset
             .pages
             .iter()
-            .flat_map(|gold| view_pages(gold, &none, &options, &labels).unwrap())
+            .flat_map(|gold| view_pages(gold, &none, Judge::All, &options, &labels).unwrap())
             .collect();
         let folds = folds_by_site(&pages, &options);
         let sizes: Vec<usize> = (0..3)

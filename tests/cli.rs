@@ -15,7 +15,7 @@ const OF_THE_SHIPPED_MODEL: [&str; 5] = [
 ];
 
 /// Documents whose examples make their own model or need none.
-const OF_NO_MODEL: [&str; 2] = ["tests/cli/train.md", "tests/cli/usage.md"];
+const OF_NO_MODEL: [&str; 3] = ["tests/cli/train.md", "tests/cli/usage.md", "tests/cli/labels.md"];
 
 #[test]
 fn the_documents_say_what_the_tool_does() {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -66,6 +66,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("dataset", &["label", "error", "page", "html", "segment"]),
     ("evaluate", &["label", "error"]),
     ("view", &["label", "error", "page", "segment", "dataset", "evaluate"]),
+    ("label_file", &["label", "error", "page", "segment", "dataset"]),
     ("extraction", &["label", "error", "page", "segment", "dataset"]),
     (
         "train",

@@ -6,7 +6,9 @@ mod choice;
 mod clean;
 mod eval;
 mod explain;
+mod export;
 mod figures;
+mod import;
 mod inputs;
 mod output;
 mod score;
@@ -45,6 +47,10 @@ enum Verb {
     Train(train::Args),
     /// Measure a model, or a training, on labelled pages
     Eval(eval::Args),
+    /// Write the labels of labelled pages without the pages' text
+    Export(export::Args),
+    /// Join labels that were published without their pages with the pages
+    Import(import::Args),
 }
 
 /// How a verb ended when no error stopped it.
@@ -78,6 +84,8 @@ fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Eval(args) => eval::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Import(args) => import::run(&args),
     };
     match result {
         Ok(outcome) => outcome.into(),

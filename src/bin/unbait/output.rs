@@ -160,6 +160,30 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     file.finish()
 }
 
+/// Bytes as they stand in a file of this name: packed if it ends in `.gz` or `.zst`.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn pack(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let ending = path.extension().map(|ending| ending.to_string_lossy().into_owned());
+    match ending.as_deref() {
+        Some("zst") => zstd::bulk::compress(&bytes, ZSTD_LEVEL).map_err(failed),
+        Some("gz") => {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            packed.write_all(&bytes).map_err(failed)?;
+            packed.finish().map_err(failed)
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// Effort of Zstandard (chosen: labels are packed once and read often).
+const ZSTD_LEVEL: i32 = 19;
+
 /// A value as JSON text.
 pub fn json<T: serde::Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Output { source: error.into() })
