@@ -102,6 +102,8 @@ pub struct Judged {
     pub gold: Label,
     /// The label that it was given.
     pub predicted: Label,
+    /// The probability of that label, 0 to 1.
+    pub probability: f64,
     /// Its length in word units, for the figures by words.
     pub words: f64,
 }
@@ -230,6 +232,63 @@ fn figures_weighted(labels: &LabelSet, pages: &[Vec<Judged>], weight: impl Fn(&J
     }
 }
 
+/// Whether probabilities mean what they say: of blocks whose label was given with 80 %, 80 % should be right.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Expected calibration error, 0 to 1: the mean over blocks of the distance between the two figures of their bin (Guo et al.
+    /// 2017, equation 3); `None` without a block.
+    pub error: Option<f64>,
+    /// Ten bins of equal width by the probability of the given label; empty bins are left out.
+    pub bins: Vec<CalibrationBin>,
+}
+
+/// The blocks whose label was given with about the same probability.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CalibrationBin {
+    /// Lower end of the bin; the upper one is a tenth above.
+    pub from: f64,
+    /// Number of blocks.
+    pub blocks: usize,
+    /// Mean probability of the labels that were given.
+    pub probability: f64,
+    /// Share of them that are right.
+    pub right: f64,
+}
+
+/// Number of bins of a [`Calibration`].
+const BINS: usize = 10;
+
+/// How well the probabilities of given labels agree with the share that is right.
+pub fn calibration(pages: &[Vec<Judged>]) -> Calibration {
+    let mut sums = [(0usize, 0.0, 0usize); BINS];
+    for judged in pages.iter().flatten() {
+        let bin = &mut sums[((judged.probability * BINS as f64) as usize).min(BINS - 1)];
+        bin.0 += 1;
+        bin.1 += judged.probability;
+        bin.2 += usize::from(judged.gold == judged.predicted);
+    }
+    let all: usize = sums.iter().map(|(blocks, ..)| blocks).sum();
+    let bins: Vec<CalibrationBin> = sums
+        .iter()
+        .enumerate()
+        .filter(|(_, (blocks, ..))| *blocks > 0)
+        .map(|(bin, (blocks, probability, right))| CalibrationBin {
+            from: bin as f64 / BINS as f64,
+            blocks: *blocks,
+            probability: probability / *blocks as f64,
+            right: *right as f64 / *blocks as f64,
+        })
+        .collect();
+    let off = bins
+        .iter()
+        .map(|bin| bin.blocks as f64 * (bin.probability - bin.right).abs())
+        .sum();
+    Calibration {
+        error: ratio(off, all as f64),
+        bins,
+    }
+}
+
 /// The words of a text as a bag: lower-cased runs of letters, digits, marks and underscores, each with its number, as WCXB
 /// counts them (`\\w+` of a lower-cased text).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -353,6 +412,31 @@ mod tests {
     }
 
     #[test]
+    fn calibration_is_the_distance_between_what_is_said_and_what_is_right() {
+        let judged = |probability: f64, right: bool| Judged {
+            gold: Label(0),
+            predicted: Label(u8::from(!right)),
+            probability,
+            words: 1.0,
+        };
+        // 0.9 said: 3 of 4 right; 0.55 said: 1 of 1; 1.0 falls into the last bin
+        let pages = [
+            vec![judged(0.9, true), judged(0.9, false), judged(0.55, true)],
+            vec![judged(0.9, true), judged(1.0, true)],
+        ];
+        let found = calibration(&pages);
+        assert_eq!(found.bins.len(), 2);
+        assert_eq!(
+            (found.bins[0].from, found.bins[0].blocks, found.bins[0].right),
+            (0.5, 1, 1.0)
+        );
+        assert_eq!((found.bins[1].blocks, found.bins[1].right), (4, 0.75));
+        let wanted = (0.45 + 4.0 * (0.925 - 0.75)) / 5.0;
+        assert!((found.error.unwrap() - wanted).abs() < 1e-12, "{found:?}");
+        assert_eq!(calibration(&[]).error, None);
+    }
+
+    #[test]
     fn bags_of_words_are_compared_with_their_counts() {
         let bag = |text: &str| -> WordBag { [text].into_iter().collect() };
         let wanted = bag("The ferry, the pier: THE end_of 2");
@@ -401,7 +485,17 @@ mod tests {
     #[test]
     fn figures_by_words_weigh_by_words_and_intervals_hold_the_value() {
         let labels = LabelSet::new(["body", "promo"]).unwrap();
-        let page = |gold, predicted, words| vec![Judged { gold, predicted, words }; 4];
+        let page = |gold, predicted, words| {
+            vec![
+                Judged {
+                    gold,
+                    predicted,
+                    probability: 1.0,
+                    words
+                };
+                4
+            ]
+        };
         let pages: Vec<_> = (0..20)
             .flat_map(|_| [page(A, A, 9.0), page(B, B, 1.0), page(B, A, 1.0)])
             .collect();

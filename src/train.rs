@@ -6,7 +6,7 @@ use crate::balance::{Balance, Priority};
 use crate::classifier::{Classifier, KindModel, Provenance, most_likely};
 use crate::dataset::{Dataset, GoldPage, MatchedPage};
 use crate::error::{Error, Result};
-use crate::evaluate::{Figures, Judged, Overlap, WordBag, figures};
+use crate::evaluate::{Calibration, Figures, Judged, Overlap, WordBag, calibration, figures};
 use crate::extraction::{Extractions, match_extraction};
 use crate::label::{Label, LabelSet, USUAL_ORDER};
 use crate::ngram_model::{NgramModel, log_softmax};
@@ -59,7 +59,7 @@ pub struct TrainOptions {
     pub tolerance: f64,
     /// Norm of the gradient of the mean loss at which a fit of the page model has converged.
     pub page_tolerance: f64,
-    /// The most rows that the page model is fitted on, in whole pages; more pages are thinned out evenly.
+    /// About the most rows that the page model is fitted on, in whole pages; where there are more, fewer views of each page are taken.
     pub page_rows: usize,
     /// Most iterations of a fit.
     pub max_iterations: u64,
@@ -86,7 +86,7 @@ impl Default for TrainOptions {
             most_features: 30_000,
             tolerance: 5e-3,
             page_tolerance: 1e-3,
-            page_rows: 150_000,
+            page_rows: 200_000,
             max_iterations: 300,
             allow_early_stop: false,
             class_weights: BTreeMap::new(),
@@ -215,6 +215,8 @@ pub struct ViewReport {
     pub blocks: Figures,
     /// With the page model, by words.
     pub words: Figures,
+    /// Whether the probabilities of both models mean what they say.
+    pub calibration: Calibration,
 }
 
 /// What a sample is for.
@@ -744,9 +746,13 @@ impl<'o> Run<'o> {
             }
             let (blocks, words) = figures(&self.labels, &pages)?;
             let (ngram, _) = figures(&self.labels, &judged(&scores.ngram))?;
-            self.report
-                .views
-                .insert(view.as_str().to_owned(), ViewReport { ngram, blocks, words });
+            let figures = ViewReport {
+                ngram,
+                blocks,
+                words,
+                calibration: calibration(&pages),
+            };
+            self.report.views.insert(view.as_str().to_owned(), figures);
         }
         self.judge_extractors(scores)
     }
@@ -1009,24 +1015,19 @@ impl Prepared {
         prepared
     }
 
-    /// The rows with gold of the samples that `wanted` picks, labelled page by labelled page.
-    fn gold_rows_by_page(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<Vec<usize>> {
-        let with_gold = |sample: &Sample| sample.rows.clone().filter(|row| self.gold[*row].is_some());
+    /// The rows with gold of the samples that `wanted` picks: by labelled page, and in it by sample.
+    fn gold_rows_by_page(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<Vec<Vec<usize>>> {
+        let with_gold = |sample: &Sample| sample.rows.clone().filter(|row| self.gold[*row].is_some()).collect();
         self.samples
             .chunk_by(|a, b| a.page == b.page)
-            .map(|page| {
-                page.iter()
-                    .filter(|sample| wanted(sample))
-                    .flat_map(with_gold)
-                    .collect()
-            })
-            .filter(|rows: &Vec<usize>| !rows.is_empty())
+            .map(|page| page.iter().filter(|sample| wanted(sample)).map(with_gold).collect())
+            .filter(|samples: &Vec<Vec<usize>>| !samples.is_empty())
             .collect()
     }
 
     /// The rows with gold of the samples that `wanted` picks.
     fn gold_rows(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<usize> {
-        self.gold_rows_by_page(wanted).concat()
+        self.gold_rows_by_page(wanted).into_iter().flatten().flatten().collect()
     }
 
     /// The columns that occur on at least `min_sites` sites among these rows, which stand in the order of their pages.
@@ -1100,24 +1101,37 @@ impl Prepared {
     }
 
     fn judged(&self, sample: &Sample, scores: &Array2<f64>) -> Vec<Judged> {
-        let predicted = most_likely(sample.rows_of(scores));
+        let scores = sample.rows_of(scores);
         sample
             .rows
             .clone()
-            .zip(predicted)
-            .filter_map(|(row, predicted)| {
-                let words = f64::from(self.facts[row].words);
-                self.gold[row].map(|gold| Judged { gold, predicted, words })
+            .zip(most_likely(scores))
+            .zip(scores.rows())
+            .filter_map(|((row, predicted), scores)| {
+                self.gold[row].map(|gold| Judged {
+                    gold,
+                    predicted,
+                    probability: scores[predicted.index()].exp(),
+                    words: f64::from(self.facts[row].words),
+                })
             })
             .collect()
     }
 }
 
-/// The rows of every `n`-th page, with the smallest `n` that gives at most `most` rows or so, all in one list.
-fn thinned(pages: Vec<Vec<usize>>, most: usize) -> Vec<usize> {
-    let all: usize = pages.iter().map(Vec::len).sum();
+/// The rows of every `n`-th sample, with the smallest `n` that gives at most `most` rows or so, all in one list; of each page another
+/// sample than of the page before, so that all pages and all views have their turn.
+fn thinned(pages: Vec<Vec<Vec<usize>>>, most: usize) -> Vec<usize> {
+    let all: usize = pages.iter().flatten().map(Vec::len).sum();
     let step = all.div_ceil(most.max(1)).max(1);
-    pages.into_iter().step_by(step).flatten().collect()
+    let numbered = pages
+        .into_iter()
+        .enumerate()
+        .flat_map(|(page, samples)| (page..).zip(samples));
+    numbered
+        .filter(|(number, _)| number % step == 0)
+        .flat_map(|(_, rows)| rows)
+        .collect()
 }
 
 /// The hashes of all features of a page, each once.
@@ -1613,14 +1627,13 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_thinned_evenly() {
-        let pages: Vec<Vec<usize>> = (0..10).map(|page| vec![page; 10]).collect();
-        assert_eq!(thinned(pages.clone(), 100).len(), 100);
-        assert_eq!(
-            thinned(pages.clone(), 40),
-            [vec![0; 10], vec![3; 10], vec![6; 10], vec![9; 10]].concat()
-        );
-        assert!(thinned(pages, 1).len() <= 10);
+    fn samples_are_thinned_so_that_pages_and_views_have_their_turn() {
+        // five pages with two samples of two rows each: row numbers tell page and sample
+        let page = |page: usize| vec![vec![page * 10; 2], vec![page * 10 + 1; 2]];
+        let pages: Vec<_> = (0..5).map(page).collect();
+        assert_eq!(thinned(pages.clone(), 100).len(), 20);
+        assert_eq!(thinned(pages.clone(), 10), [0, 0, 11, 11, 20, 20, 31, 31, 40, 40]);
+        assert!(thinned(pages, 1).len() <= 2);
     }
 
     /// Pages of `sites` sites, each with an article and a list of teasers.

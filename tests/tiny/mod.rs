@@ -42,7 +42,16 @@ pub fn some_pages(step: usize) -> Dataset {
 /// The model.
 pub fn classifier() -> &'static Classifier {
     static MODEL: OnceLock<Classifier> = OnceLock::new();
-    MODEL.get_or_init(|| train(&mut some_pages(2), &options(), &Silent).unwrap().0)
+    MODEL.get_or_init(|| {
+        train(
+            &mut some_pages(2),
+            &unbait::extraction::Extractions::default(),
+            &options(),
+            &Silent,
+        )
+        .unwrap()
+        .0
+    })
 }
 
 /// The model's file in a folder of its own, which lives as long as the test binary.

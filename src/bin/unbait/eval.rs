@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use unbait::classifier::{Classifier, LabelledPage, most_likely};
 use unbait::dataset::{Dataset, GoldPage};
 use unbait::error::{Error, Result};
-use unbait::evaluate::{Figures, Judged, figures};
+use unbait::evaluate::{Calibration, Figures, Judged, calibration, figures};
 use unbait::extraction::Extractions;
 use unbait::label::{Label, LabelSet};
 use unbait::train::{OutOfFold, TrainOptions, cross_validate};
@@ -151,6 +151,7 @@ fn is_below(measured: &Measured, least: f64) -> bool {
 struct ModelFigures {
     blocks: Figures,
     words: Figures,
+    calibration: Calibration,
 }
 
 #[derive(Serialize)]
@@ -201,7 +202,12 @@ fn measure_model(
             .collect();
         if judged.iter().any(|page| !page.is_empty()) {
             let (blocks, words) = figures(labels, &judged)?;
-            views.insert(view.as_str(), ModelFigures { blocks, words });
+            let figures = ModelFigures {
+                blocks,
+                words,
+                calibration: calibration(&judged),
+            };
+            views.insert(view.as_str(), figures);
         }
     }
     if views.is_empty() {
@@ -266,10 +272,12 @@ impl Viewed {
     fn judged(&self) -> Vec<Judged> {
         let blocks = self.gold.iter().zip(&self.labelled.labels).zip(&self.labelled.words);
         blocks
-            .filter_map(|((gold, predicted), words)| {
+            .zip(self.labelled.probabilities.rows())
+            .filter_map(|(((gold, predicted), words), probabilities)| {
                 gold.map(|gold| Judged {
                     gold,
                     predicted: *predicted,
+                    probability: probabilities[predicted.index()],
                     words: f64::from(*words),
                 })
             })
@@ -301,6 +309,7 @@ fn model_tables(report: &ModelReport<'_>) -> String {
     for (view, measured) in &report.views {
         text.push_str(&format!("\n{view} view, {} pages\n", measured.blocks.pages));
         text.push_str(&figures::by_label("by blocks", &measured.blocks));
+        text.push_str(&figures::calibration(&measured.calibration));
         text.push('\n');
         text.push_str(&figures::by_label("by words", &measured.words));
         text.push('\n');

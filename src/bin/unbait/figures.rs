@@ -3,7 +3,7 @@
 //! What is undefined is printed `-`.
 
 use unbait::balance::Priority;
-use unbait::evaluate::{Estimate, Figures, Overlap};
+use unbait::evaluate::{Calibration, Estimate, Figures, Overlap};
 use unbait::train::Report;
 
 /// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
@@ -68,6 +68,16 @@ pub fn by_label(unit: &str, figures: &Figures) -> String {
     table(&std::iter::once(header).chain(labels).chain(overall).collect::<Vec<_>>())
 }
 
+/// How far probabilities are from what they say.
+pub fn calibration(calibration: &Calibration) -> String {
+    format!(
+        "expected calibration error: {}\n",
+        calibration
+            .error
+            .map_or_else(|| "-".to_owned(), |error| format!("{error:.4}"))
+    )
+}
+
 /// Counts of gold labels (rows) that were given each label (columns).
 pub fn confusion(figures: &Figures) -> String {
     let names = figures.labels.iter().map(|label| label.label.clone());
@@ -109,9 +119,11 @@ pub fn report(report: &Report) -> String {
         ));
         text.push_str(&by_label("by blocks", &figures.blocks));
         text.push_str(&format!(
-            "macro F1 of the n-gram model alone: {}\n\n",
+            "macro F1 of the n-gram model alone: {}\n",
             estimate(&figures.ngram.macro_f1)
         ));
+        text.push_str(&calibration(&figures.calibration));
+        text.push('\n');
         text.push_str(&by_label("by words", &figures.words));
         text.push('\n');
         text.push_str(&confusion(&figures.blocks));
