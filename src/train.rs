@@ -39,7 +39,7 @@ pub struct TrainOptions {
     /// How many times each page is drawn in the extracted view for the n-gram model; the page model and all figures take the
     /// first draw alone.
     pub extracted_draws: usize,
-    /// From how many extractors' texts of a page, where there are some, the models learn besides; drawn with the seed, so that
+    /// From how many extractors' texts of a page, where there are some, the n-gram model learns besides; drawn with the seed, so that
     /// over the pages each extractor has its turn.
     pub extractor_draws: usize,
     /// Number of folds by site, 2 or more.
@@ -226,7 +226,7 @@ enum Role {
     Judged,
     /// A further draw: the n-gram model learns from it.
     Draw,
-    /// An extractor's text: what is left of it is judged, and both models learn from it when it is `learned`.
+    /// An extractor's text: what is left of it is judged, and the n-gram model learns from it when it is `learned`.
     Extractor { name: String, learned: bool },
 }
 
@@ -660,8 +660,9 @@ impl<'o> Run<'o> {
         ngram: ArrayView2<'_, f64>,
         wanted: impl Fn(&Sample) -> bool,
     ) -> Result<(PageModel, FitReport)> {
-        // further draws of the same page would only weigh the extracted view up
-        let learned = |sample: &Sample| sample.role != Role::Draw && sample.role.is_learned() && wanted(sample);
+        // further draws of a page would only weigh the extracted view up; with extractors' texts, of which three in ten are whole
+        // pages, the extracted view loses more (0.786 -> 0.773) than what is kept after extractors gains (F1 0.903 -> 0.905)
+        let learned = |sample: &Sample| sample.role == Role::Judged && wanted(sample);
         let rows = thinned(prepared.gold_rows_by_page(learned), self.options.page_rows);
         let records = prepared.page_features(ngram, &rows);
         let targets: Array1<usize> = rows
@@ -1748,11 +1749,12 @@ mod tests {
                 ..extracted()
             };
             let (_, report) = train(&mut dataset, &extractions, &options, &Silent).unwrap();
-            report.fits[0].rows
+            (report.fits[0].rows, report.fits[1].rows)
         };
-        assert_eq!((rows(2) - rows(0), rows(9) - rows(2)), (9 * (4 + 2), 0));
-        let one = rows(1) - rows(0);
-        assert!((9 * 2..=9 * 4).contains(&one), "{one}");
+        let [none, one, two, nine] = [0, 1, 2, 9].map(rows);
+        assert_eq!((two.0 - none.0, nine.0 - two.0), (9 * (4 + 2), 0));
+        assert!((9 * 2..=9 * 4).contains(&(one.0 - none.0)), "{one:?} {none:?}");
+        assert_eq!(two.1, none.1, "the page model learns from the drawn view alone");
     }
 
     #[test]
