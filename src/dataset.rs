@@ -90,6 +90,8 @@ pub struct Dataset {
     pub errors: Vec<Error>,
     /// Keys that no page of this format has, with the first place of each.
     pub unknown_keys: std::collections::BTreeMap<String, String>,
+    /// Ids of the pages that a training learns from and does not judge itself by.
+    pub only_learned: BTreeSet<String>,
 }
 
 /// Endings of the files that are read from a folder.
@@ -119,19 +121,39 @@ impl Dataset {
         for file in &files {
             dataset.read_file(file)?;
         }
-        dataset.pages.sort_by(|a, b| a.id.cmp(&b.id));
-        dataset.files.sort();
-        if let Some(pair) = dataset.pages.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            return Err(Error::Dataset {
-                problem: format!("the id {:?} stands twice; give each page its own", pair[0].id),
-            });
-        }
+        dataset.sort()?;
         if dataset.pages.is_empty() && dataset.errors.is_empty() {
             return Err(Error::Dataset {
                 problem: "the files hold no page".to_owned(),
             });
         }
         Ok(dataset)
+    }
+
+    /// Adds pages that a training learns from and does not judge itself by: the figures stay those of the pages that were there.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn add_only_learned(&mut self, paths: &[PathBuf]) -> Result<()> {
+        let more = Self::read(paths)?;
+        self.only_learned.extend(more.pages.iter().map(|page| page.id.clone()));
+        self.pages.extend(more.pages);
+        self.files.extend(more.files);
+        self.errors.extend(more.errors);
+        self.unknown_keys.extend(more.unknown_keys);
+        self.sort()
+    }
+
+    /// Sorts pages and files by their names.
+    fn sort(&mut self) -> Result<()> {
+        self.pages.sort_by(|a, b| a.id.cmp(&b.id));
+        self.files.sort();
+        match self.pages.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            Some(pair) => Err(Error::Dataset {
+                problem: format!("the id {:?} stands twice; give each page its own", pair[0].id),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn read_file(&mut self, path: &Path) -> Result<()> {
@@ -511,6 +533,26 @@ mod tests {
     fn an_id_that_stands_twice_is_refused() {
         assert!(
             read(format!("{GOOD}\n{GOOD}\n").as_bytes(), "x.jsonl")
+                .unwrap_err()
+                .to_string()
+                .contains("twice")
+        );
+    }
+
+    #[test]
+    fn pages_that_are_only_learned_are_marked_and_have_ids_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("more.jsonl");
+        std::fs::write(&path, GOOD.replace("\"a\"", "\"0\"")).unwrap();
+        let mut dataset = read(GOOD.as_bytes(), "x.jsonl").unwrap();
+        dataset.add_only_learned(std::slice::from_ref(&path)).unwrap();
+        let ids: Vec<&str> = dataset.pages.iter().map(|page| page.id.as_str()).collect();
+        assert_eq!(ids, ["0", "a"]);
+        assert_eq!(dataset.only_learned, BTreeSet::from(["0".to_owned()]));
+        assert_eq!(dataset.files.len(), 2);
+        assert!(
+            dataset
+                .add_only_learned(&[path])
                 .unwrap_err()
                 .to_string()
                 .contains("twice")

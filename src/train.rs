@@ -224,6 +224,8 @@ pub struct ViewReport {
 enum Role {
     /// The first draw of a page in a view: both models learn from it, and figures are made of it.
     Judged,
+    /// A page that is only learned: both models learn from it.
+    Learned,
     /// A further draw: the n-gram model learns from it.
     Draw,
     /// An extractor's text: what is left of it is judged, and the n-gram model learns from it when it is `learned`.
@@ -233,7 +235,7 @@ enum Role {
 impl Role {
     fn is_learned(&self) -> bool {
         match self {
-            Self::Judged | Self::Draw => true,
+            Self::Judged | Self::Learned | Self::Draw => true,
             Self::Extractor { learned, .. } => *learned,
         }
     }
@@ -404,6 +406,9 @@ impl<'o> Run<'o> {
             .map(|gold| {
                 let pages = view_pages(gold, extractions, judge, options, &labels);
                 progress.advance();
+                if dataset.only_learned.contains(&gold.id) {
+                    return pages.map(only_learned);
+                }
                 pages
             })
             .collect();
@@ -442,7 +447,8 @@ impl<'o> Run<'o> {
             views: BTreeMap::new(),
             after_extractors: BTreeMap::new(),
         };
-        for ViewedPage { page, .. } in pages.iter().filter(|viewed| viewed.role == Role::Judged) {
+        let first_draws = |viewed: &&ViewedPage| matches!(viewed.role, Role::Judged | Role::Learned);
+        for ViewedPage { page, .. } in pages.iter().filter(first_draws) {
             report.gold_words += page.gold_words;
             report.unmatched_words += page.unmatched_words;
             report.unlabelled_blocks += page.labels.iter().filter(|label| label.is_none()).count();
@@ -662,7 +668,7 @@ impl<'o> Run<'o> {
     ) -> Result<(PageModel, FitReport)> {
         // further draws of a page would only weigh the extracted view up; with extractors' texts, of which three in ten are whole
         // pages, the extracted view loses more (0.786 -> 0.773) than what is kept after extractors gains (F1 0.903 -> 0.905)
-        let learned = |sample: &Sample| sample.role == Role::Judged && wanted(sample);
+        let learned = |sample: &Sample| matches!(sample.role, Role::Judged | Role::Learned) && wanted(sample);
         let rows = thinned(prepared.gold_rows_by_page(learned), self.options.page_rows);
         let records = prepared.page_features(ngram, &rows);
         let targets: Array1<usize> = rows
@@ -868,6 +874,21 @@ fn view_pages(
     Ok(pages)
 }
 
+/// The same views of a page, to learn from without a judgement.
+fn only_learned(pages: Vec<ViewedPage>) -> Vec<ViewedPage> {
+    pages
+        .into_iter()
+        .filter(|viewed| viewed.role.is_learned())
+        .map(|viewed| {
+            let role = match viewed.role {
+                Role::Judged | Role::Learned => Role::Learned,
+                Role::Draw | Role::Extractor { .. } => Role::Draw,
+            };
+            ViewedPage { role, ..viewed }
+        })
+        .collect()
+}
+
 /// The extractors whose texts of a page are learned; of equal texts one.
 fn drawn<'t>(id: &str, texts: &[(&'t str, &'t str)], options: &TrainOptions) -> BTreeSet<&'t str> {
     let page = options.seed ^ xxhash_rust::xxh3::xxh3_64(id.as_bytes());
@@ -922,8 +943,8 @@ fn check_labels(labels: &LabelSet, pages: &[ViewedPage]) -> Result<()> {
 /// A fold for each site, so that the folds have about equally many blocks: sites in a seeded order, each to the smallest fold.
 fn folds_by_site(pages: &[ViewedPage], options: &TrainOptions) -> BTreeMap<String, usize> {
     let mut blocks: BTreeMap<&str, usize> = BTreeMap::new();
-    // the texts of extractors make no difference to the folds, so that figures with and without them are of the same folds
-    let counted = |viewed: &&ViewedPage| matches!(viewed.role, Role::Judged | Role::Draw);
+    // draws and texts of extractors make no difference to the folds, so that figures with and without them are of the same folds
+    let counted = |viewed: &&ViewedPage| matches!(viewed.role, Role::Judged | Role::Learned);
     for ViewedPage { page, .. } in pages.iter().filter(counted) {
         *blocks.entry(&page.site).or_default() += page.labels.len();
     }
@@ -1738,6 +1759,20 @@ mod tests {
         assert_eq!((article.before.f1, article.after["balanced"].f1), (1.0, 1.0));
         // figures of the drawn view do not count them
         assert_eq!(report.views["extracted"].blocks.pages, 9);
+    }
+
+    #[test]
+    fn pages_that_are_only_learned_are_not_judged() {
+        let (mut all, extractions) = extracted_dataset(9);
+        let marked = (0..3).map(|site| format!("site{site}/page")).collect();
+        let (_, learned) = train(&mut all, &extractions, &extracted(), &Silent).unwrap();
+        all.only_learned = marked;
+        let (_, report, list) = cross_validate(&mut all, &extractions, &extracted(), &Silent).unwrap();
+        assert_eq!(report.views["extracted"].blocks.pages, 6);
+        assert_eq!(report.after_extractors["all"].pages, 6);
+        assert!(list.iter().all(|block| !all.only_learned.contains(&block.id)));
+        let (_, again) = train(&mut all, &extractions, &extracted(), &Silent).unwrap();
+        assert_eq!(again.fits, learned.fits, "the model is that of all pages");
     }
 
     #[test]

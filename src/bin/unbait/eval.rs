@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         // better known now than after the measuring; dropped, it leaves nothing
         WholeFile::create(path).map(drop)?;
     }
-    let mut dataset = args.data.read()?;
+    let mut dataset = args.data.read(&args.fit)?;
     let extractions = args.fit.read_extractions(&dataset)?;
     let named = dataset.errors.len();
     let measured = match args.folds {

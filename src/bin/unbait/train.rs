@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         // a file that cannot be written is better known before hours of training; dropped, it leaves nothing
         WholeFile::create(path).map(drop)?;
     }
-    let mut dataset = args.data.read()?;
+    let mut dataset = args.data.read(&args.fit)?;
     let extractions = args.fit.read_extractions(&dataset)?;
     let named = dataset.errors.len();
     let steps = Steps::default();

@@ -46,6 +46,9 @@ pub struct DataArgs {
 /// How the two models are fitted.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
 pub struct FitArgs {
+    /// Further labelled pages to learn from, which no figure is made of: the figures stay those of DATA; can be given several times
+    #[arg(long, value_name = "DATA")]
+    also: Vec<PathBuf>,
     /// Texts that extractors left of the labelled pages, to learn from and to measure on: JSON lines with id, extractor and
     /// text, plain, .gz or .zst; can be given several times
     #[arg(long, value_name = "FILE")]
@@ -80,6 +83,7 @@ impl Default for FitArgs {
     fn default() -> Self {
         let options = TrainOptions::default();
         Self {
+            also: Vec::new(),
             extracted: Vec::new(),
             penalty: options.penalty,
             page_penalty: options.page_penalty,
@@ -131,9 +135,12 @@ impl DataArgs {
         })
     }
 
-    /// Reads the pages; names bad records and unknown keys on standard error.
-    pub fn read(&self) -> Result<Dataset> {
+    /// Reads the pages, and those that are only learned; names bad records and unknown keys on standard error.
+    pub fn read(&self, fit: &FitArgs) -> Result<Dataset> {
         let mut dataset = Dataset::read(&self.data)?;
+        if !fit.also.is_empty() {
+            dataset.add_only_learned(&fit.also)?;
+        }
         let before = dataset.pages.len();
         dataset
             .pages
