@@ -232,6 +232,32 @@ fn figures_weighted(labels: &LabelSet, pages: &[Vec<Judged>], weight: impl Fn(&J
     }
 }
 
+/// Which words stay when only the blocks that were given one label are kept.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KeptWords {
+    /// Share of the words of gold blocks with that label that are lost, 0 to 1; `None` where there is none.
+    pub lost: Option<f64>,
+    /// Share of the words of each other label's gold blocks that stay, by label name.
+    pub kept: BTreeMap<String, Option<f64>>,
+}
+
+/// The words that stay when the blocks that were given the label `kept` stay.
+pub fn kept_words(labels: &LabelSet, kept: Label, pages: &[Vec<Judged>]) -> KeptWords {
+    let mut table = Confusion::new(labels.len());
+    for judged in pages.iter().flatten() {
+        table.add(judged.gold, judged.predicted, judged.words);
+    }
+    let share = |gold: Label| ratio(table.count(gold, kept), table.support(gold));
+    KeptWords {
+        lost: share(kept).map(|stays| 1.0 - stays),
+        kept: labels
+            .iter()
+            .filter(|label| *label != kept)
+            .map(|label| (labels.name(label).to_owned(), share(label)))
+            .collect(),
+    }
+}
+
 /// Whether probabilities mean what they say: of blocks whose label was given with 80 %, 80 % should be right.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Calibration {
@@ -409,6 +435,29 @@ mod tests {
         table.add(A, B, 1.0);
         table.add(B, A, 2.0);
         table
+    }
+
+    #[test]
+    fn kept_words_are_counted_by_gold_label() {
+        let labels = LabelSet::new(["body", "caption", "promo"]).unwrap();
+        let judged = |gold: u8, predicted: u8, words: f64| Judged {
+            gold: Label(gold),
+            predicted: Label(predicted),
+            probability: 1.0,
+            words,
+        };
+        let page = vec![
+            judged(0, 0, 30.0),
+            judged(0, 2, 10.0),
+            judged(2, 0, 1.0),
+            judged(2, 2, 4.0),
+        ];
+        let found = kept_words(&labels, Label(0), &[page]);
+        assert_eq!(found.lost, Some(0.25));
+        assert_eq!(
+            found.kept,
+            BTreeMap::from([("caption".to_owned(), None), ("promo".to_owned(), Some(0.2))])
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::balance::{Balance, Priority};
 use crate::classifier::{Classifier, KindModel, Provenance, most_likely};
 use crate::dataset::{Dataset, GoldPage, MatchedPage};
 use crate::error::{Error, Result};
-use crate::evaluate::{Calibration, Figures, Judged, Overlap, WordBag, calibration, figures};
+use crate::evaluate::{Calibration, Figures, Judged, KeptWords, Overlap, WordBag, calibration, figures, kept_words};
 use crate::extraction::{Extractions, match_extraction};
 use crate::label::{Label, LabelSet, USUAL_ORDER};
 use crate::ngram_model::{NgramModel, log_softmax};
@@ -217,6 +217,8 @@ pub struct ViewReport {
     pub words: Figures,
     /// Whether the probabilities of both models mean what they say.
     pub calibration: Calibration,
+    /// Which words stay when only the article is kept, by priority; empty when no label is called `body`.
+    pub priorities: BTreeMap<String, KeptWords>,
 }
 
 /// What a sample is for.
@@ -758,10 +760,38 @@ impl<'o> Run<'o> {
                 blocks,
                 words,
                 calibration: calibration(&pages),
+                priorities: self.kept_by_priority(prepared, scores, *view)?,
             };
             self.report.views.insert(view.as_str().to_owned(), figures);
         }
         self.judge_extractors(scores)
+    }
+
+    /// Which words of a view stay with each priority.
+    fn kept_by_priority(
+        &self,
+        prepared: &Prepared,
+        scores: &Scores,
+        view: View,
+    ) -> Result<BTreeMap<String, KeptWords>> {
+        let Some(article) = self.labels.find(USUAL_ORDER[0]) else {
+            return Ok(BTreeMap::new());
+        };
+        let mut found = BTreeMap::new();
+        for priority in Priority::ALL {
+            let balance = Balance::new(&self.labels, &[], &[], priority)?;
+            let pages: Vec<Vec<Judged>> = prepared
+                .samples
+                .iter()
+                .filter(|sample| sample.role == Role::Judged && sample.view == view)
+                .map(|sample| {
+                    let labels = balance.labels(sample.rows_of(&scores.last).mapv(f64::exp).view());
+                    prepared.judged_as(sample, &scores.last, labels)
+                })
+                .collect();
+            found.insert(priority.as_str().to_owned(), kept_words(&self.labels, article, &pages));
+        }
+        Ok(found)
     }
 
     /// Adds what is gained after each extractor to the report.
@@ -1123,12 +1153,16 @@ impl Prepared {
     }
 
     fn judged(&self, sample: &Sample, scores: &Array2<f64>) -> Vec<Judged> {
-        let scores = sample.rows_of(scores);
+        self.judged_as(sample, scores, most_likely(sample.rows_of(scores)))
+    }
+
+    /// The blocks of a sample that have gold, with these labels and their probabilities.
+    fn judged_as(&self, sample: &Sample, scores: &Array2<f64>, labels: Vec<Label>) -> Vec<Judged> {
         sample
             .rows
             .clone()
-            .zip(most_likely(scores))
-            .zip(scores.rows())
+            .zip(labels)
+            .zip(sample.rows_of(scores).rows())
             .filter_map(|((row, predicted), scores)| {
                 self.gold[row].map(|gold| Judged {
                     gold,

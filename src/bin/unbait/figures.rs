@@ -4,7 +4,8 @@
 
 use unbait::balance::Priority;
 use unbait::evaluate::{Calibration, Estimate, Figures, Overlap};
-use unbait::train::Report;
+use unbait::label::USUAL_ORDER;
+use unbait::train::{Report, ViewReport};
 
 /// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
 pub fn table(rows: &[Vec<String>]) -> String {
@@ -127,12 +128,40 @@ pub fn report(report: &Report) -> String {
         text.push_str(&by_label("by words", &figures.words));
         text.push('\n');
         text.push_str(&confusion(&figures.blocks));
+        text.push_str(&priorities(figures));
     }
     if !report.after_extractors.is_empty() {
         text.push('\n');
         text.push_str(&after_extractors(report));
     }
     text
+}
+
+/// Which words stay with each priority when only the article is kept.
+fn priorities(figures: &ViewReport) -> String {
+    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0));
+    let mut rows = Vec::new();
+    for priority in Priority::ALL.map(Priority::as_str) {
+        let Some(words) = figures.priorities.get(priority) else {
+            continue;
+        };
+        if rows.is_empty() {
+            let names = words.kept.keys().map(|label| format!("{label} kept"));
+            let header = ["words by --priority".to_owned(), format!("{} lost", USUAL_ORDER[0])];
+            rows.push(header.into_iter().chain(names).collect());
+        }
+        let kept = words.kept.values().copied().map(percent);
+        rows.push(
+            [priority.to_owned(), percent(words.lost)]
+                .into_iter()
+                .chain(kept)
+                .collect(),
+        );
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!("\n{}", table(&rows))
 }
 
 /// What is gained after each extractor by keeping only the article, by priority.
