@@ -145,9 +145,14 @@ struct Habits {
     outside: f64,
     /// Probability that a block of a kept run is kept.
     each: f64,
-    /// Probability that a kept block stands twice.
+    /// Probability that a kept block stands twice, where the extractor leaves out alt texts.
     twice: f64,
+    /// The same where it keeps them.
+    twice_with_alt_texts: f64,
 }
+
+/// Share of pages whose extractor keeps alt texts, so that most captions stand twice (chosen).
+const KEEPS_ALT_TEXTS: f64 = 0.55;
 
 /// What happens to the blocks of a label; labels that have no role on a page are treated like the article.
 fn habits(name: &str) -> Habits {
@@ -157,7 +162,8 @@ fn habits(name: &str) -> Habits {
             behind: 0.7,
             outside: 0.4,
             each: 0.95,
-            twice: 0.35,
+            twice: 0.03,
+            twice_with_alt_texts: 0.95,
         },
         "promo" => Habits {
             inside: 0.5,
@@ -165,6 +171,7 @@ fn habits(name: &str) -> Habits {
             outside: 0.08,
             each: 0.9,
             twice: 0.02,
+            twice_with_alt_texts: 0.1,
         },
         "other" => Habits {
             inside: 0.25,
@@ -172,6 +179,7 @@ fn habits(name: &str) -> Habits {
             outside: 0.04,
             each: 0.8,
             twice: 0.01,
+            twice_with_alt_texts: 0.01,
         },
         _ => Habits {
             inside: 1.0,
@@ -179,6 +187,7 @@ fn habits(name: &str) -> Habits {
             outside: 1.0,
             each: 0.98,
             twice: 0.01,
+            twice_with_alt_texts: 0.01,
         },
     }
 }
@@ -190,6 +199,7 @@ fn extract(blocks: Vec<(String, Label)>, labels: &LabelSet, random: &mut SplitMi
     let first = blocks.iter().position(|block| is_article(&block));
     let last = blocks.iter().rposition(|block| is_article(&block));
     let mut kept = Vec::with_capacity(blocks.len());
+    let keeps_alt_texts = random.chance(KEEPS_ALT_TEXTS);
     let mut at = 0;
     while at < blocks.len() {
         let label = blocks[at].1;
@@ -209,7 +219,12 @@ fn extract(blocks: Vec<(String, Label)>, labels: &LabelSet, random: &mut SplitMi
                     continue;
                 }
                 kept.push((text.clone(), *label));
-                if random.chance(habits.twice) {
+                let twice = if keeps_alt_texts {
+                    habits.twice_with_alt_texts
+                } else {
+                    habits.twice
+                };
+                if random.chance(twice) {
                     kept.push((retyped(text, random), *label));
                 }
             }

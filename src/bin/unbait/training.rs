@@ -53,6 +53,9 @@ pub struct FitArgs {
     /// text, plain, .gz or .zst; can be given several times
     #[arg(long, value_name = "FILE")]
     extracted: Vec<PathBuf>,
+    /// From how many extractors' texts of a page to learn, 0 to only measure on them
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().extractor_draws)]
+    extractor_draws: usize,
     /// L2 penalty of the n-gram model against the sum of losses: 1/C of scikit-learn
     #[arg(long, value_name = "X", default_value_t = TrainOptions::default().penalty)]
     penalty: f64,
@@ -85,6 +88,7 @@ impl Default for FitArgs {
         Self {
             also: Vec::new(),
             extracted: Vec::new(),
+            extractor_draws: options.extractor_draws,
             penalty: options.penalty,
             page_penalty: options.page_penalty,
             min_sites: options.min_sites,
@@ -209,6 +213,7 @@ impl FitArgs {
     /// Other options with these for the fits.
     pub fn options(&self, options: TrainOptions) -> TrainOptions {
         TrainOptions {
+            extractor_draws: self.extractor_draws,
             penalty: self.penalty,
             page_penalty: self.page_penalty,
             min_sites: self.min_sites,
