@@ -7,11 +7,11 @@ use crate::label::{Label, LabelSet, USUAL_ORDER};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// Factor on the odds of the kept label when none of its blocks should be lost. Out of fold on the hand-labelled pages it loses
-/// 0.05 to 0.18 % of the body words, depending on the view (`models/README.md`, "The balance").
+/// 0.02 to 0.06 % of the body words, depending on the view (`models/README.md`, "The balance").
 pub const RECALL_ODDS: f64 = 40.0;
 
 /// Factor on the odds of the kept label when nothing else should be kept. Out of fold on the hand-labelled pages it keeps 4 to
-/// 10 % of the promo words, depending on the view (`models/README.md`, "The balance").
+/// 12 % of the promo words, depending on the view (`models/README.md`, "The balance").
 pub const PRECISION_ODDS: f64 = 0.05;
 
 /// Which mistake is the worse one: to lose a block of the kept label, or to keep another one.
