@@ -107,7 +107,7 @@ impl Dataset {
         let mut files = BTreeSet::new();
         for path in paths {
             if path.is_dir() {
-                files.extend(files_in(path)?);
+                files.extend(files_in(path, holds_lines)?);
             } else {
                 files.insert(path.clone());
             }
@@ -210,7 +210,17 @@ fn parse_page(line: &[u8]) -> Result<GoldPage, String> {
     Ok(page)
 }
 
-fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Whether a file of this name is read from a folder of JSON lines.
+pub fn holds_lines(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// The files of a folder and its folders that are wanted, in the order of their names.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn files_in(folder: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let entry = entry.map_err(|error| Error::Read {
@@ -219,12 +229,19 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
                 .into_io_error()
                 .unwrap_or_else(|| std::io::Error::other("a loop of links")),
         })?;
-        let name = entry.file_name().to_string_lossy();
-        if entry.file_type().is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        if entry.file_type().is_file() && is_wanted(entry.path()) {
             files.push(entry.into_path());
         }
     }
     Ok(files)
+}
+
+/// A text's letters and digits in lower case, so that spaces and the kind of quotation marks make no difference.
+pub(crate) fn letters(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Largest window of a Zstandard file, as a power of two (`zstd --long=27` writes up to 27).

@@ -3,7 +3,7 @@
 //! An extractor breaks lines, joins blocks, drops headings and repeats alt texts, so labels are carried over by aligned words;
 //! a block that gold does not know has no label, and nothing is learned from it.
 
-use crate::dataset::{GoldPage, MatchedPage, match_blocks, read_lines};
+use crate::dataset::{GoldPage, MatchedPage, letters, match_blocks, read_lines};
 use crate::error::{Error, Result};
 use crate::label::{Label, LabelSet};
 use crate::page::{Page, PageKind};
@@ -104,14 +104,6 @@ pub fn match_extraction(gold: &GoldPage, text: &str, labels: &LabelSet) -> Resul
     matched.unmatched_words = 0;
     matched.gold_words = 0;
     Ok(matched)
-}
-
-/// A text's letters and digits in lower case, so that spaces and the kind of quotation marks make no difference.
-fn letters(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! A hash stands for letters and digits in lower case, so another parser's spaces or quotation marks do not lose a label.
 
-use crate::dataset::{GoldBlock, GoldPage, page_of, read_lines};
+use crate::dataset::{GoldBlock, GoldPage, letters, page_of, read_lines};
 use crate::error::{Error, Result};
 use crate::segment::{Split, segment};
 use imara_diff::{Algorithm, Diff, InternedInput};
@@ -38,12 +38,7 @@ pub struct HashedBlock {
 /// The first 32 bits of the XXH3 hash of a text's letters and digits in lower case, as eight hexadecimal digits. Blocks are told apart
 /// by their order too, so that is enough for the blocks of one page.
 pub fn text_hash(text: &str) -> String {
-    let letters: String = text
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect();
-    format!("{:08x}", xxhash_rust::xxh3::xxh3_64(letters.as_bytes()) >> 32)
+    format!("{:08x}", xxhash_rust::xxh3::xxh3_64(letters(text).as_bytes()) >> 32)
 }
 
 /// The labels of a page without its text.

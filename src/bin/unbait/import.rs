@@ -7,7 +7,7 @@ use crate::output::{complain, json, note, pack, write_file};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use unbait::dataset::read_lines;
+use unbait::dataset::{files_in, holds_lines, read_lines};
 use unbait::error::{Error, Result};
 use unbait::label_file::{Joined, LabelFile, LabelledHashes, bare_address, join};
 use unbait::page::{Page, PageOptions};
@@ -67,7 +67,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut failed = false;
     let mut wanted = Wanted::read(&args.labels, &mut failed)?;
     for path in &args.pages {
-        for file in files_of_pages(path)? {
+        // a file that is named is read whatever its name is
+        for file in files_in(path, |file| file == path || holds_lines(file) || is_html(file))? {
             wanted.read_pages(&file, &mut failed)?;
         }
     }
@@ -226,28 +227,6 @@ impl Wanted {
         Ok(())
     }
 }
-
-/// A file, or the files of a folder that may hold pages, in the order of their names.
-fn files_of_pages(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-        let entry = entry.map_err(|error| Error::Read {
-            path: error.path().unwrap_or(path).to_owned(),
-            source: error
-                .into_io_error()
-                .unwrap_or_else(|| std::io::Error::other("a loop of links")),
-        })?;
-        let name = entry.file_name().to_string_lossy();
-        let may_hold_pages = LINES.iter().any(|ending| name.ends_with(ending)) || is_html(entry.path());
-        if entry.file_type().is_file() && (may_hold_pages || entry.depth() == 0) {
-            files.push(entry.into_path());
-        }
-    }
-    Ok(files)
-}
-
-/// Endings of the JSON lines that are read from a folder.
-const LINES: [&str; 3] = [".jsonl", ".jsonl.gz", ".jsonl.zst"];
 
 fn is_html(path: &Path) -> bool {
     path.extension()
