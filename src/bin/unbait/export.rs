@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::output::{complain, json, note, pack, write_file};
 use std::path::PathBuf;
 use unbait::dataset::Dataset;
-use unbait::error::Result;
+use unbait::error::{Error, Result};
 use unbait::label_file::without_text;
 
 const EXAMPLE: &str = "\
@@ -32,6 +32,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome> {
     let dataset = Dataset::read(&args.data)?;
     dataset.errors.iter().for_each(complain);
+    if dataset.pages.is_empty() {
+        return Err(Error::Dataset {
+            problem: "no page could be read; correct the records named above".to_owned(),
+        });
+    }
     let mut lines = String::new();
     for page in &dataset.pages {
         lines += &json(&without_text(page))?;

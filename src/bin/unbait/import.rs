@@ -79,7 +79,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
             note(&format!(
                 "page {:?} ({}) was not found",
                 labels.id,
-                labels.url.as_deref().unwrap_or("no address")
+                labels
+                    .url
+                    .as_deref()
+                    .filter(|url| !url.is_empty())
+                    .unwrap_or("no address")
             ));
             failed = true;
             continue;
@@ -140,12 +144,8 @@ impl Wanted {
                     ),
                 });
             }
-            if let Some(url) = &labels.url {
-                wanted
-                    .by_address
-                    .entry(bare_address(url).to_owned())
-                    .or_default()
-                    .push(at);
+            if let Some(url) = address_of(&labels.url) {
+                wanted.by_address.entry(url.to_owned()).or_default().push(at);
             }
             let name = labels.id.rsplit('/').next().unwrap_or(&labels.id);
             wanted.by_file.entry(name.to_owned()).or_default().push(at);
@@ -180,7 +180,7 @@ impl Wanted {
 
     fn offer_record(&mut self, record: Record) -> Result<()> {
         let by_id = record.id.as_ref().and_then(|id| self.by_id.get(id)).copied();
-        let address = record.url.as_deref().map(bare_address);
+        let address = address_of(&record.url);
         let by_address = address
             .and_then(|address| self.by_address.get(address))
             .into_iter()
@@ -226,6 +226,11 @@ impl Wanted {
         }
         Ok(())
     }
+}
+
+/// What is compared of an address; an empty one is none.
+fn address_of(url: &Option<String>) -> Option<&str> {
+    url.as_deref().map(bare_address).filter(|address| !address.is_empty())
 }
 
 fn is_html(path: &Path) -> bool {
