@@ -668,8 +668,7 @@ impl<'o> Run<'o> {
         ngram: ArrayView2<'_, f64>,
         wanted: impl Fn(&Sample) -> bool,
     ) -> Result<(PageModel, FitReport)> {
-        // further draws of a page would only weigh the extracted view up; with extractors' texts, of which three in ten are whole
-        // pages, the extracted view loses more (0.786 -> 0.773) than what is kept after extractors gains (F1 0.903 -> 0.905)
+        // further draws of a page would only weigh the extracted view up, and so would texts of extractors, of which some are whole pages
         let learned = |sample: &Sample| matches!(sample.role, Role::Judged | Role::Learned) && wanted(sample);
         let rows = thinned(prepared.gold_rows_by_page(learned), self.options.page_rows);
         let records = prepared.page_features(ngram, &rows);

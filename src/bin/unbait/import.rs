@@ -69,7 +69,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     for path in &args.pages {
         // a file that is named is read whatever its name is
         for file in files_in(path, |file| file == path || holds_lines(file) || is_html(file))? {
-            wanted.read_pages(&file, &mut failed)?;
+            if let Err(error) = wanted.read_pages(&file, &mut failed) {
+                complain(&error);
+                failed = true;
+            }
         }
     }
     let mut lines = String::new();

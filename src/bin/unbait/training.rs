@@ -141,6 +141,15 @@ impl DataArgs {
 
     /// Reads the pages, and those that are only learned; names bad records and unknown keys on standard error.
     pub fn read(&self, fit: &FitArgs) -> Result<Dataset> {
+        if !fit.extracted.is_empty() && !self.view.0.contains(&View::Extracted) {
+            return Err(Error::Option {
+                option: "--extracted",
+                problem: format!(
+                    "texts of extractors belong to the extracted view, and --view is {}; give extracted or all",
+                    self.view
+                ),
+            });
+        }
         let mut dataset = Dataset::read(&self.data)?;
         if !fit.also.is_empty() {
             dataset.add_only_learned(&fit.also)?;
