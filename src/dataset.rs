@@ -92,13 +92,19 @@ pub struct Dataset {
     pub unknown_keys: std::collections::BTreeMap<String, String>,
     /// Ids of the pages that a training learns from and does not judge itself by.
     pub only_learned: BTreeSet<String>,
+    /// Files of corrections that stood in the folders: they hold no pages, and nothing is applied by reading.
+    pub corrections: Vec<PathBuf>,
 }
 
 /// Endings of the files that are read from a folder.
 const ENDINGS: [&str; 3] = [".jsonl", ".jsonl.gz", ".jsonl.zst"];
 
+/// Name, before its ending, of the file in a folder of labelled pages that holds corrections of them.
+const CORRECTIONS: &str = "corrections";
+
 impl Dataset {
-    /// Reads files and folders of labelled pages. A bad record is kept in [`Dataset::errors`] and the rest is read.
+    /// Reads files and folders of labelled pages. A bad record is kept in [`Dataset::errors`] and the rest is read. A folder's file of
+    /// corrections (`corrections.jsonl`) is not read, and named in [`Dataset::corrections`].
     ///
     /// # Errors
     /// [`Error::Read`] when a file or folder cannot be read, [`Error::Dataset`] when there is no file or no page, or an id stands twice.
@@ -107,7 +113,11 @@ impl Dataset {
         let mut files = BTreeSet::new();
         for path in paths {
             if path.is_dir() {
-                files.extend(files_in(path, holds_lines)?);
+                let (corrections, pages): (Vec<PathBuf>, Vec<PathBuf>) = files_in(path, holds_lines)?
+                    .into_iter()
+                    .partition(|file| holds_corrections(file));
+                dataset.corrections.extend(corrections);
+                files.extend(pages);
             } else {
                 files.insert(path.clone());
             }
@@ -141,6 +151,7 @@ impl Dataset {
         self.files.extend(more.files);
         self.errors.extend(more.errors);
         self.unknown_keys.extend(more.unknown_keys);
+        self.corrections.extend(more.corrections);
         self.sort()
     }
 
@@ -214,6 +225,12 @@ fn parse_page(line: &[u8]) -> Result<GoldPage, String> {
 pub fn holds_lines(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+fn holds_corrections(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let ending = name.strip_prefix(CORRECTIONS);
+    ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 /// The files of a folder and its folders that are wanted, in the order of their names.
@@ -544,6 +561,37 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut gz, GOOD.as_bytes()).unwrap();
         assert_eq!(read(&gz.finish().unwrap(), "x.jsonl.gz").unwrap().pages[0].id, "a");
+    }
+
+    #[test]
+    fn corrections_in_a_folder_are_no_pages() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [
+            ("pages.jsonl", GOOD),
+            ("corrections.jsonl", "{}"),
+            ("corrections.jsonl.gz", "{}"),
+        ] {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let dataset = Dataset::read(&[folder.path().to_owned()]).unwrap();
+        assert_eq!((dataset.pages.len(), dataset.errors.len()), (1, 0));
+        assert_eq!(dataset.files.len(), 1);
+        let names: Vec<_> = dataset.corrections.iter().filter_map(|path| path.file_name()).collect();
+        assert_eq!(names, ["corrections.jsonl", "corrections.jsonl.gz"]);
+        std::fs::write(
+            folder.path().join("more-corrections.jsonl"),
+            GOOD.replace("\"a\"", "\"b\""),
+        )
+        .unwrap();
+        assert_eq!(Dataset::read(&[folder.path().to_owned()]).unwrap().pages.len(), 2);
+        // a file that is named is read as what it is named as
+        assert_eq!(
+            Dataset::read(&[folder.path().join("corrections.jsonl")])
+                .unwrap()
+                .errors
+                .len(),
+            1
+        );
     }
 
     #[test]

@@ -43,6 +43,7 @@
 //! | | [`classifier`], [`balance`] | recipe, weights and the model file; probabilities to labels |
 //! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
 //! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
+//! | | [`corrections`] | labels of labelled pages put right |
 //! | | [`train`] | labelled pages to a classifier |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -51,6 +52,7 @@ pub mod analyzer;
 pub mod balance;
 pub mod classifier;
 pub mod context;
+pub mod corrections;
 pub mod dataset;
 pub mod error;
 pub mod evaluate;

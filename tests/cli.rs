@@ -15,11 +15,12 @@ const OF_THE_SHIPPED_MODEL: [&str; 5] = [
 ];
 
 /// Documents whose examples make their own model or need none.
-const OF_NO_MODEL: [&str; 4] = [
+const OF_NO_MODEL: [&str; 5] = [
     "tests/cli/train.md",
     "tests/cli/usage.md",
     "tests/cli/labels.md",
     "tests/cli/extracted.md",
+    "tests/cli/corrections.md",
 ];
 
 #[test]

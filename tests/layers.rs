@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 23] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -67,6 +67,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("evaluate", &["label", "error"]),
     ("view", &["label", "error", "page", "segment", "dataset", "evaluate"]),
     ("label_file", &["label", "error", "page", "segment", "dataset"]),
+    ("corrections", &["label", "error", "dataset", "label_file"]),
     ("extraction", &["label", "error", "page", "segment", "dataset"]),
     (
         "train",

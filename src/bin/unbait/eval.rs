@@ -20,6 +20,7 @@ use unbait::error::{Error, Result};
 use unbait::evaluate::{Calibration, Figures, Judged, calibration, figures};
 use unbait::extraction::Extractions;
 use unbait::label::{Label, LabelSet};
+use unbait::label_file::text_hash;
 use unbait::train::{OutOfFold, TrainOptions, cross_validate};
 use unbait::view::{View, view_page, views_of};
 
@@ -377,6 +378,8 @@ struct Mistake<'a> {
     gold: &'a str,
     predicted: &'a str,
     p: Probabilities<'a>,
+    /// As corrections and files of labels spell it.
+    text_hash: String,
     text: &'a str,
     #[serde(skip)]
     sureness: f64,
@@ -401,6 +404,7 @@ impl<'a> Mistake<'a> {
             gold: labels.name(gold),
             predicted: labels.name(predicted),
             p: Probabilities::new(labels, row, |_| true),
+            text_hash: text_hash(text),
             text,
             sureness: row[predicted.index()],
         })

@@ -8,9 +8,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Mutex;
+use unbait::corrections::Corrections;
 use unbait::dataset::Dataset;
 use unbait::error::{Error, Result};
 use unbait::extraction::Extractions;
@@ -23,6 +24,10 @@ pub struct DataArgs {
     /// Labelled pages: JSON lines, plain, .gz or .zst; of folders all .jsonl, .jsonl.gz and .jsonl.zst files
     #[arg(value_name = "DATA", required = true)]
     data: Vec<PathBuf>,
+    /// Corrections of labels, applied to the labelled pages: JSON lines with id, text_hash, was, label and reason, plain, .gz or
+    /// .zst; can be given several times
+    #[arg(long, value_name = "FILE")]
+    corrections: Vec<PathBuf>,
     /// The only labels allowed in the data, separated by commas; without it all that occur
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     labels: Vec<String>,
@@ -154,6 +159,7 @@ impl DataArgs {
         if !fit.also.is_empty() {
             dataset.add_only_learned(&fit.also)?;
         }
+        self.correct(&mut dataset)?;
         let before = dataset.pages.len();
         dataset
             .pages
@@ -180,6 +186,39 @@ impl DataArgs {
         Ok(dataset)
     }
 
+    /// Corrects labels; says what was corrected, and names corrections that change nothing and files that were not given.
+    fn correct(&self, dataset: &mut Dataset) -> Result<()> {
+        let is_given = |file: &PathBuf| self.corrections.iter().any(|given| is_same_file(given, file));
+        for file in dataset.corrections.iter().filter(|file| !is_given(file)) {
+            note(&format!(
+                "{}: corrections that are not applied; give the file as --corrections",
+                file.display()
+            ));
+        }
+        if self.corrections.is_empty() {
+            return Ok(());
+        }
+        let corrections = Corrections::read(&self.corrections)?;
+        if !self.labels.is_empty() {
+            corrections.check_labels(&self.labels)?;
+        }
+        let applied = corrections.apply(dataset);
+        note(&format!("labels corrected: {}", applied.blocks));
+        if !applied.idle.is_empty() {
+            let mut named: Vec<String> = applied.idle.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+            if applied.idle.len() > MOST_NAMED {
+                named.push(format!("and {} more", applied.idle.len() - MOST_NAMED));
+            }
+            note(&format!(
+                "{} of {} corrections change nothing: {}",
+                applied.idle.len(),
+                corrections.len(),
+                named.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
     fn check_labels(&self, dataset: &Dataset) -> Result<()> {
         if self.labels.is_empty() {
             return Ok(());
@@ -196,6 +235,13 @@ impl DataArgs {
         }
         Ok(())
     }
+}
+
+/// How many corrections that change nothing are named (chosen: a note that can be read).
+const MOST_NAMED: usize = 10;
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 /// Names the errors of a data set from this number on.
