@@ -119,6 +119,23 @@ pub struct Estimate {
     pub high: Option<f64>,
 }
 
+impl Estimate {
+    /// A figure with the interval that its values on resampled pages give.
+    fn new(value: Option<f64>, mut resampled: Vec<f64>) -> Self {
+        resampled.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            resampled
+                .get(((resampled.len().max(1) - 1) as f64 * share).round() as usize)
+                .copied()
+        };
+        Self {
+            value,
+            low: at(0.025),
+            high: at(0.975),
+        }
+    }
+}
+
 /// The figures of one label.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelFigures {
@@ -197,18 +214,7 @@ fn figures_weighted(labels: &LabelSet, pages: &[Vec<Judged>], weight: impl Fn(&J
         .map(|_| sum(&mut (0..tables.len()).map(|_| random.below(tables.len()))))
         .collect();
     let estimate = |figure: &dyn Fn(&Confusion) -> Option<f64>| {
-        let mut values: Vec<f64> = resamples.iter().filter_map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            values
-                .get(((values.len().max(1) - 1) as f64 * share).round() as usize)
-                .copied()
-        };
-        Estimate {
-            value: figure(&all),
-            low: at(0.025),
-            high: at(0.975),
-        }
+        Estimate::new(figure(&all), resamples.iter().filter_map(figure).collect())
     };
     Figures {
         pages: pages.len(),
@@ -315,8 +321,11 @@ pub fn calibration(pages: &[Vec<Judged>]) -> Calibration {
     }
 }
 
-/// The words of a text as a bag: lower-cased runs of letters, digits, marks and underscores, each with its number, as WCXB
-/// counts them (`\\w+` of a lower-cased text).
+/// The words of a text as a bag, each with its number: the runs of word characters of the lower-cased text, `\w+` in Unicode's
+/// meaning (letters, marks, decimal digits, connectors such as `_`, joiners; UTS #18, annex C).
+///
+/// WCXB counts `\w+` of Python, where a mark that is no part of a letter ends a word (scripts of India, accents that stand by
+/// themselves) and a number such as ² or ½ belongs to one; on 32 of its pages the mean precision, recall and F1 differ by 0.0003 at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WordBag(BTreeMap<String, u32>);
 
@@ -325,7 +334,7 @@ impl<'t> FromIterator<&'t str> for WordBag {
         let mut bag = BTreeMap::new();
         for text in texts {
             let lower = text.to_lowercase();
-            for word in lower.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
+            for word in lower.split(|c: char| !regex_syntax::is_word_character(c)) {
                 if !word.is_empty() {
                     *bag.entry(word.to_owned()).or_default() += 1;
                 }
@@ -391,6 +400,37 @@ impl Overlap {
             precision: sum.precision / count,
             recall: sum.recall / count,
             f1: sum.f1 / count,
+        }
+    }
+}
+
+/// Means over pages of the agreement of bags of words, 0 to 1 each; undefined without a page.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OverlapFigures {
+    /// Mean share of the found words that are wanted.
+    pub precision: Estimate,
+    /// Mean share of the wanted words that were found.
+    pub recall: Estimate,
+    /// Mean of the pages' harmonic means of the two.
+    pub f1: Estimate,
+}
+
+impl OverlapFigures {
+    /// The means of these pages, with the intervals of [`figures`].
+    pub fn new(pages: &[Overlap]) -> Self {
+        let mut random = SplitMix(BOOTSTRAP_SEED);
+        let resamples: Vec<Overlap> = (0..RESAMPLES)
+            .filter(|_| !pages.is_empty())
+            .map(|_| Overlap::mean((0..pages.len()).map(|_| pages[random.below(pages.len())])))
+            .collect();
+        let mean = (!pages.is_empty()).then(|| Overlap::mean(pages.iter().copied()));
+        let estimate = |figure: fn(&Overlap) -> f64| {
+            Estimate::new(mean.as_ref().map(figure), resamples.iter().map(figure).collect())
+        };
+        Self {
+            precision: estimate(|overlap| overlap.precision),
+            recall: estimate(|overlap| overlap.recall),
+            f1: estimate(|overlap| overlap.f1),
         }
     }
 }
@@ -495,6 +535,41 @@ mod tests {
         assert!((found.f1 - 6.0 / 11.0).abs() < 1e-12, "{found:?}");
         assert_eq!(wanted.overlap(&WordBag::default()), Overlap::default());
         assert!(WordBag::default().is_empty() && !wanted.is_empty());
+    }
+
+    #[test]
+    fn words_are_runs_of_word_characters() {
+        let words = |text: &str| -> Vec<String> { [text].into_iter().collect::<WordBag>().0.into_keys().collect() };
+        assert_eq!(words("E-Mail a_1, Straße!"), ["a_1", "e", "mail", "straße"]);
+        // marks belong to their letters: an accent by itself, and vowel signs and viramas
+        assert_eq!(words("cafe\u{301} हिन्दी"), ["cafe\u{301}", "हिन्दी"]);
+        // other numbers than decimal digits do not
+        assert_eq!(words("m² ½"), ["m"]);
+    }
+
+    #[test]
+    fn means_of_overlaps_have_intervals_over_pages() {
+        let overlap = |precision: f64, recall: f64| Overlap {
+            precision,
+            recall,
+            f1: 0.5,
+        };
+        let pages: Vec<Overlap> = (0..40).map(|n| overlap(f64::from(n % 2), 0.25)).collect();
+        let found = OverlapFigures::new(&pages);
+        let precision = [found.precision.low, found.precision.value, found.precision.high].map(Option::unwrap);
+        assert!(
+            precision[0] > 0.2 && precision[0] < 0.45 && precision[2] > 0.55 && precision[2] < 0.8,
+            "{precision:?}"
+        );
+        assert_eq!(precision[1], 0.5);
+        let same = |value: f64| Estimate {
+            value: Some(value),
+            low: Some(value),
+            high: Some(value),
+        };
+        assert_eq!((found.recall, found.f1), (same(0.25), same(0.5)));
+        assert_eq!(OverlapFigures::new(&[]).f1.value, None);
+        assert_eq!(OverlapFigures::new(&[]).f1.low, None);
     }
 
     #[test]
