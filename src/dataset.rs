@@ -52,9 +52,7 @@ pub struct GoldPage {
 impl GoldPage {
     /// The site that the page belongs to: the host of its address, else the folder part of its id, else its id.
     pub fn site(&self) -> String {
-        let host = self.url.as_deref().and_then(host);
-        let folder = || self.id.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-        host.or_else(folder).unwrap_or_else(|| self.id.clone())
+        site_of(&self.id, self.url.as_deref())
     }
 
     /// The page as plain text: its `text`, else its blocks separated by blank lines.
@@ -69,6 +67,12 @@ impl GoldPage {
                 .join("\n\n"),
         }
     }
+}
+
+/// The site of a page: the host of its address, else the folder part of its id, else its id.
+pub(crate) fn site_of(id: &str, url: Option<&str>) -> String {
+    let folder = || id.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    url.and_then(host).or_else(folder).unwrap_or_else(|| id.to_owned())
 }
 
 fn host(url: &str) -> Option<String> {

@@ -44,6 +44,7 @@
 //! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
 //! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
 //! | | [`corrections`] | labels of labelled pages put right |
+//! | | [`main_text`] | pages with their main text, to judge what is kept of them |
 //! | | [`train`] | labelled pages to a classifier |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -60,6 +61,7 @@ pub mod extraction;
 pub mod html;
 pub mod label;
 pub mod label_file;
+pub mod main_text;
 pub mod ngram_model;
 pub mod page;
 pub mod page_model;

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Calibration, Figures, Judged, KeptWords, Overlap, WordBag, calibration, figures, kept_words};
 use crate::extraction::{Extractions, match_extraction};
 use crate::label::{Label, LabelSet, USUAL_ORDER};
+use crate::main_text::{Keeping, MainTextPage, MainTextReport, MainTexts};
 use crate::ngram_model::{NgramModel, log_softmax};
 use crate::page::PageKind;
 use crate::page_model::{PageModel, feature_names, page_features};
@@ -192,6 +193,9 @@ pub struct Report {
     /// What is gained by keeping only the article after an extractor, out of fold, by the extractor's name; empty without texts
     /// of extractors, and when no label is called `body`.
     pub after_extractors: BTreeMap<String, AfterExtractor>,
+    /// What is kept of pages with main text, out of fold; `None` without such pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main_text: Option<MainTextReport>,
 }
 
 /// An extractor's texts against the pages' article, before and after only the blocks labelled as article are kept.
@@ -232,6 +236,8 @@ enum Role {
     Draw,
     /// An extractor's text: what is left of it is judged, and the n-gram model learns from it when it is `learned`.
     Extractor { name: String, learned: bool },
+    /// The page of this number among those with main text, which has no labels: what is kept of it is judged.
+    MainText { number: usize },
 }
 
 impl Role {
@@ -239,6 +245,7 @@ impl Role {
         match self {
             Self::Judged | Self::Learned | Self::Draw => true,
             Self::Extractor { learned, .. } => *learned,
+            Self::MainText { .. } => false,
         }
     }
 }
@@ -320,7 +327,8 @@ pub fn train(
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<(Classifier, Report)> {
-    let mut run = Run::prepare(dataset, extractions, Judge::Drawn, options, progress)?;
+    let none = MainTexts::default();
+    let mut run = Run::prepare(dataset, extractions, &none, Judge::Drawn, options, progress)?;
     let mut kinds = BTreeMap::new();
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
@@ -341,17 +349,19 @@ pub fn train(
     Ok((classifier, run.report))
 }
 
-/// Out-of-fold figures of training with these options, without a final model.
+/// Out-of-fold figures of training with these options, without a final model. Pages with main text are judged by the models of a
+/// fold that saw no page of their site.
 ///
 /// # Errors
-/// As [`train`].
+/// As [`train`]; [`Error::Option`] when a page with main text is of a kind that no labelled page is met as.
 pub fn cross_validate(
     dataset: &mut Dataset,
     extractions: &Extractions,
+    main_texts: &MainTexts,
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<(LabelSet, Report, Vec<OutOfFold>)> {
-    let mut run = Run::prepare(dataset, extractions, Judge::All, options, progress)?;
+    let mut run = Run::prepare(dataset, extractions, main_texts, Judge::All, options, progress)?;
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
         out_of_fold.push(run.out_of_fold(prepared, progress)?);
@@ -382,6 +392,9 @@ struct Run<'o> {
     texts: Vec<Vec<(String, Vec<String>)>>,
     /// The words of each page's article, for the pages that extractors' texts were given for.
     articles: BTreeMap<String, WordBag>,
+    main_texts: &'o MainTexts,
+    /// What judges them; `None` without such pages.
+    keeping: Option<Keeping>,
     report: Report,
 }
 
@@ -389,6 +402,7 @@ impl<'o> Run<'o> {
     fn prepare(
         dataset: &mut Dataset,
         extractions: &Extractions,
+        main_texts: &'o MainTexts,
         judge: Judge,
         options: &'o TrainOptions,
         progress: &dyn Progress,
@@ -401,6 +415,7 @@ impl<'o> Run<'o> {
                 known: labels.names().join(", "),
             });
         }
+        let keeping = main_texts.keeping(&labels)?;
         progress.begin("reading pages", dataset.pages.len());
         let viewed: Vec<Result<Vec<ViewedPage>>> = dataset
             .pages
@@ -436,10 +451,12 @@ impl<'o> Run<'o> {
             });
         }
         check_labels(&labels, &pages)?;
+        let sites = sites.len();
+        add_main_texts(&mut pages, main_texts, &mut dataset.errors)?;
         let folds = folds_by_site(&pages, options);
         let mut report = Report {
             pages: used.len(),
-            sites: sites.len(),
+            sites,
             folds: options.folds,
             blocks: BTreeMap::new(),
             gold_words: 0,
@@ -448,6 +465,7 @@ impl<'o> Run<'o> {
             fits: Vec::new(),
             views: BTreeMap::new(),
             after_extractors: BTreeMap::new(),
+            main_text: None,
         };
         let first_draws = |viewed: &&ViewedPage| matches!(viewed.role, Role::Judged | Role::Learned);
         for ViewedPage { page, .. } in pages.iter().filter(first_draws) {
@@ -484,6 +502,8 @@ impl<'o> Run<'o> {
         Ok(Self {
             options,
             articles: articles(dataset, extractions),
+            main_texts,
+            keeping,
             labels,
             kinds,
             texts,
@@ -763,7 +783,8 @@ impl<'o> Run<'o> {
             };
             self.report.views.insert(view.as_str().to_owned(), figures);
         }
-        self.judge_extractors(scores)
+        self.judge_extractors(scores)?;
+        self.judge_main_texts(scores)
     }
 
     /// Which words of a view stay with each priority.
@@ -834,6 +855,26 @@ impl<'o> Run<'o> {
             };
             self.report.after_extractors.insert(name.to_owned(), after);
         }
+        Ok(())
+    }
+
+    /// Adds what is kept of the pages with main text to the report.
+    fn judge_main_texts(&mut self, scores: &[Scores]) -> Result<()> {
+        let Some(keeping) = &self.keeping else {
+            return Ok(());
+        };
+        let mut judged = Vec::new();
+        for ((prepared, scores), texts) in self.kinds.iter().zip(scores).zip(&self.texts) {
+            for (sample, (_, texts)) in prepared.samples.iter().zip(texts) {
+                let Role::MainText { number } = sample.role else {
+                    continue;
+                };
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                let probabilities = sample.rows_of(&scores.last).mapv(f64::exp);
+                judged.push(keeping.judge(&self.main_texts.pages[number], &texts, probabilities.view()));
+            }
+        }
+        self.report.main_text = Some(MainTextReport::new(self.main_texts, &judged)?);
         Ok(())
     }
 
@@ -911,11 +952,60 @@ fn only_learned(pages: Vec<ViewedPage>) -> Vec<ViewedPage> {
         .map(|viewed| {
             let role = match viewed.role {
                 Role::Judged | Role::Learned => Role::Learned,
-                Role::Draw | Role::Extractor { .. } => Role::Draw,
+                Role::Draw | Role::Extractor { .. } | Role::MainText { .. } => Role::Draw,
             };
             ViewedPage { role, ..viewed }
         })
         .collect()
+}
+
+/// Adds the pages with main text behind the labelled ones, each met as what it is.
+fn add_main_texts(pages: &mut Vec<ViewedPage>, main_texts: &MainTexts, errors: &mut Vec<Error>) -> Result<()> {
+    for kind in [PageKind::Html, PageKind::Text] {
+        let count = main_texts.pages.iter().filter(|page| page.kind == kind).count();
+        if count > 0 && !pages.iter().any(|viewed| viewed.view.kind() == kind) {
+            return Err(Error::Option {
+                option: "--main-text",
+                problem: format!(
+                    "{count} of its pages are {kind}, and no labelled page is met as {kind}; give labelled pages that are and a --view \
+                     of them, or leave these pages out",
+                    kind = kind.as_str()
+                ),
+            });
+        }
+    }
+    let viewed: Vec<Result<ViewedPage>> = main_texts
+        .pages
+        .par_iter()
+        .enumerate()
+        .map(|(number, page)| view_main_text(number, page))
+        .collect();
+    for result in viewed {
+        match result {
+            Ok(viewed) => pages.push(viewed),
+            Err(error) => errors.push(error),
+        }
+    }
+    Ok(())
+}
+
+fn view_main_text(number: usize, page: &MainTextPage) -> Result<ViewedPage> {
+    let segmented = page.segmented()?;
+    Ok(ViewedPage {
+        view: match page.kind {
+            PageKind::Html => View::Html,
+            PageKind::Text => View::Text,
+        },
+        role: Role::MainText { number },
+        page: MatchedPage {
+            id: page.id.clone(),
+            site: page.site(),
+            labels: vec![None; segmented.blocks.len()],
+            segmented,
+            unmatched_words: 0,
+            gold_words: 0,
+        },
+    })
 }
 
 /// The extractors whose texts of a page are learned; of equal texts one.
@@ -969,23 +1059,30 @@ fn check_labels(labels: &LabelSet, pages: &[ViewedPage]) -> Result<()> {
     Ok(())
 }
 
-/// A fold for each site, so that the folds have about equally many blocks: sites in a seeded order, each to the smallest fold.
+/// A fold for each site, so that the folds have about equally many blocks: sites in a seeded order, each to the smallest fold. Sites of
+/// pages with main text alone come last, so that figures of labelled pages with and without such pages are of the same folds.
 fn folds_by_site(pages: &[ViewedPage], options: &TrainOptions) -> BTreeMap<String, usize> {
-    let mut blocks: BTreeMap<&str, usize> = BTreeMap::new();
-    // draws and texts of extractors make no difference to the folds, so that figures with and without them are of the same folds
-    let counted = |viewed: &&ViewedPage| matches!(viewed.role, Role::Judged | Role::Learned);
-    for ViewedPage { page, .. } in pages.iter().filter(counted) {
-        *blocks.entry(&page.site).or_default() += page.labels.len();
-    }
-    let mut sites: Vec<(&str, usize)> = blocks.into_iter().collect();
-    let order = |site: &str| xxhash_rust::xxh3::xxh3_64_with_seed(site.as_bytes(), options.seed);
-    sites.sort_by_key(|(site, _)| (order(site), *site));
     let mut sizes = vec![0usize; options.folds];
     let mut folds = BTreeMap::new();
-    for (site, size) in sites {
-        let smallest = (0..options.folds).min_by_key(|fold| sizes[*fold]).unwrap_or(0);
-        sizes[smallest] += size;
-        folds.insert(site.to_owned(), smallest);
+    // draws and texts of extractors make no difference to the folds, so that figures with and without them are of the same folds
+    let labelled: fn(&Role) -> bool = |role| matches!(role, Role::Judged | Role::Learned);
+    let with_main_text: fn(&Role) -> bool = |role| matches!(role, Role::MainText { .. });
+    for counted in [labelled, with_main_text] {
+        let mut blocks: BTreeMap<&str, usize> = BTreeMap::new();
+        for ViewedPage { page, .. } in pages.iter().filter(|viewed| counted(&viewed.role)) {
+            *blocks.entry(&page.site).or_default() += page.labels.len();
+        }
+        let mut sites: Vec<(&str, usize)> = blocks
+            .into_iter()
+            .filter(|(site, _)| !folds.contains_key(*site))
+            .collect();
+        let order = |site: &str| xxhash_rust::xxh3::xxh3_64_with_seed(site.as_bytes(), options.seed);
+        sites.sort_by_key(|(site, _)| (order(site), *site));
+        for (site, size) in sites {
+            let smallest = (0..options.folds).min_by_key(|fold| sizes[*fold]).unwrap_or(0);
+            sizes[smallest] += size;
+            folds.insert(site.to_owned(), smallest);
+        }
     }
     folds
 }
@@ -1779,7 +1876,8 @@ mod tests {
     #[test]
     fn what_is_gained_after_an_extractor_is_measured_out_of_fold() {
         let (mut dataset, extractions) = extracted_dataset(9);
-        let (_, report, _) = cross_validate(&mut dataset, &extractions, &extracted(), &Silent).unwrap();
+        let (_, report, _) =
+            cross_validate(&mut dataset, &extractions, &MainTexts::default(), &extracted(), &Silent).unwrap();
         let all = &report.after_extractors["all"];
         assert_eq!(all.pages, 9);
         assert_eq!(all.before.recall, 1.0);
@@ -1800,12 +1898,90 @@ mod tests {
         let marked = (0..3).map(|site| format!("site{site}/page")).collect();
         let (_, learned) = train(&mut all, &extractions, &extracted(), &Silent).unwrap();
         all.only_learned = marked;
-        let (_, report, list) = cross_validate(&mut all, &extractions, &extracted(), &Silent).unwrap();
+        let (_, report, list) =
+            cross_validate(&mut all, &extractions, &MainTexts::default(), &extracted(), &Silent).unwrap();
         assert_eq!(report.views["extracted"].blocks.pages, 6);
         assert_eq!(report.after_extractors["all"].pages, 6);
         assert!(list.iter().all(|block| !all.only_learned.contains(&block.id)));
         let (_, again) = train(&mut all, &extractions, &extracted(), &Silent).unwrap();
         assert_eq!(again.fits, learned.fits, "the model is that of all pages");
+    }
+
+    /// A page of each of these sites with its main text, as labelled pages look.
+    fn main_texts(sites: std::ops::Range<usize>) -> MainTexts {
+        let page = |gold: &GoldPage| {
+            let texts: Vec<&str> = gold.blocks.iter().map(|block| block.text.as_str()).collect();
+            MainTextPage {
+                id: format!("{}-again", gold.id),
+                url: None,
+                source: texts.join("\n\n"),
+                kind: PageKind::Text,
+                main_text: texts[..2].join("\n"),
+                page_type: None,
+            }
+        };
+        MainTexts {
+            pages: dataset(sites.end).pages[sites].iter().map(page).collect(),
+            ..MainTexts::default()
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_main_text_is_measured_out_of_fold_and_changes_no_other_figure() {
+        let none = Extractions::default();
+        let run = |texts: &MainTexts| cross_validate(&mut dataset(9), &none, texts, &quick(), &Silent).unwrap();
+        let (_, without, blocks) = run(&MainTexts::default());
+        let (_, report, blocks_again) = run(&main_texts(6..12));
+        let main_text = report.main_text.clone().unwrap();
+        assert_eq!(main_text.all.pages, 6);
+        let everything = main_text.all.everything;
+        assert_eq!(everything.recall.value, Some(1.0));
+        assert!(everything.precision.value.unwrap() < 0.8, "{everything:?}");
+        assert_eq!(main_text.all.kept["balanced"].f1.value, Some(1.0));
+        let plain = Report {
+            main_text: None,
+            ..report
+        };
+        assert_eq!(plain, without);
+        assert_eq!(blocks.len(), blocks_again.len());
+        assert!(
+            blocks
+                .iter()
+                .zip(&blocks_again)
+                .all(|(a, b)| a.id == b.id && a.p == b.p)
+        );
+    }
+
+    #[test]
+    fn pages_with_main_text_stand_in_the_fold_of_their_site() {
+        let options = quick();
+        let labels = dataset(9).labels().unwrap();
+        let none = Extractions::default();
+        let mut pages: Vec<ViewedPage> = dataset(9)
+            .pages
+            .iter()
+            .flat_map(|gold| view_pages(gold, &none, Judge::All, &options, &labels).unwrap())
+            .collect();
+        let before = folds_by_site(&pages, &options);
+        add_main_texts(&mut pages, &main_texts(0..15), &mut Vec::new()).unwrap();
+        let folds = folds_by_site(&pages, &options);
+        assert!(before.iter().all(|(site, fold)| folds[site] == *fold));
+        assert_eq!(folds.len(), 15);
+        let sizes = [0, 1, 2].map(|fold| folds.values().filter(|found| **found == fold).count());
+        assert_eq!(sizes, [5, 5, 5]);
+    }
+
+    #[test]
+    fn main_text_of_a_kind_that_is_not_learned_is_refused() {
+        let mut texts = main_texts(0..2);
+        texts.pages[1].kind = PageKind::Html;
+        let message = cross_validate(&mut dataset(9), &Extractions::default(), &texts, &quick(), &Silent)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("--main-text: 1 of its pages are html, and no labelled page is met as html"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -1870,7 +2046,8 @@ mod tests {
                     }
                 }
             }
-            let run = Run::prepare(&mut dataset, &none, Judge::All, &options, &Silent).unwrap();
+            let no_texts = MainTexts::default();
+            let run = Run::prepare(&mut dataset, &none, &no_texts, Judge::All, &options, &Silent).unwrap();
             let prepared = &run.kinds[0];
             let ngram = run.ngram_out_of_fold(prepared, &Silent).unwrap();
             let scores = run.ngram_without_two_folds(prepared, &ngram, &Silent).unwrap();

@@ -6,12 +6,13 @@ use std::path::Path;
 use unbait::classifier::Classifier;
 
 /// Documents whose examples need the shipped model.
-const OF_THE_SHIPPED_MODEL: [&str; 5] = [
+const OF_THE_SHIPPED_MODEL: [&str; 6] = [
     "README.md",
     "tests/cli/score.md",
     "tests/cli/clean.md",
     "tests/cli/explain.md",
     "tests/cli/eval.md",
+    "tests/cli/main-text.md",
 ];
 
 /// Documents whose examples make their own model or need none.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -68,6 +68,10 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ("view", &["label", "error", "page", "segment", "dataset", "evaluate"]),
     ("label_file", &["label", "error", "page", "segment", "dataset"]),
     ("corrections", &["label", "error", "dataset", "label_file"]),
+    (
+        "main_text",
+        &["label", "error", "page", "segment", "balance", "dataset", "evaluate"],
+    ),
     ("extraction", &["label", "error", "page", "segment", "dataset"]),
     (
         "train",
@@ -88,6 +92,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "evaluate",
             "view",
             "extraction",
+            "main_text",
         ],
     ),
     ("lib", &[]),

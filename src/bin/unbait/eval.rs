@@ -5,7 +5,7 @@
 use crate::Outcome;
 use crate::figures;
 use crate::inputs::{BUILT_IN, read_model};
-use crate::output::{Results, WholeFile, json, note, write_file};
+use crate::output::{Results, WholeFile, complain, json, note, write_file};
 use crate::score::Probabilities;
 use crate::training::{DataArgs, FitArgs, Steps, complain_from};
 use clap::ValueEnum;
@@ -21,25 +21,38 @@ use unbait::evaluate::{Calibration, Figures, Judged, calibration, figures};
 use unbait::extraction::Extractions;
 use unbait::label::{Label, LabelSet};
 use unbait::label_file::text_hash;
+use unbait::main_text::{Kept, MAIN_TEXT_KEY, MainTextPage, MainTextReport, MainTexts};
 use unbait::train::{OutOfFold, TrainOptions, cross_validate};
 use unbait::view::{View, view_page, views_of};
 
 const EXAMPLE: &str = "\
 Example:
   unbait eval my-pages.jsonl --view html --errors errors.jsonl
-  unbait eval datasets/ --folds 5 --fail-under 0.85";
+  unbait eval datasets/ --folds 5 --fail-under 0.85
+  unbait eval --main-text wcxb.jsonl.zst";
 
 /// Measure a model, or a training, on labelled pages.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
+    /// Labelled pages: JSON lines, plain, .gz or .zst; of folders all .jsonl, .jsonl.gz and .jsonl.zst files
+    #[arg(value_name = "DATA", required_unless_present = "main_text")]
+    data: Vec<PathBuf>,
     #[command(flatten)]
-    data: DataArgs,
+    reading: DataArgs,
+    /// Pages with their main text and no labels, to compare what is kept by words: JSON lines with id, html (or text), gold_text and
+    /// perhaps url and page_type, plain, .gz or .zst; can be given several times, and without DATA. HTML is scored as HTML, whatever
+    /// the --view
+    #[arg(long, value_name = "FILE")]
+    main_text: Vec<PathBuf>,
+    /// The key of the main text
+    #[arg(long, value_name = "KEY", default_value = MAIN_TEXT_KEY, requires = "main_text")]
+    main_text_key: String,
     /// Model file to measure; `blocks` is the built-in model
     #[arg(long, value_name = "FILE", default_value = BUILT_IN, conflicts_with = "folds")]
     model: PathBuf,
     /// Measure a training instead, by cross-validation with this many folds by site
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", requires = "data")]
     folds: Option<usize>,
     #[command(flatten)]
     fit: FitArgs,
@@ -47,10 +60,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// End with exit code 3 when the macro F1 of a view is below this, 0 to 1
-    #[arg(long, value_name = "F1")]
+    #[arg(long, value_name = "F1", requires = "data")]
     fail_under: Option<f64>,
     /// File for the blocks with a wrong label, as JSON lines, the surest first
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "data")]
     errors: Option<PathBuf>,
 }
 
@@ -74,7 +87,7 @@ struct Measured {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<Outcome> {
-    crate::use_threads(args.data.threads)?;
+    crate::use_threads(args.reading.threads)?;
     if args.folds.is_none() && args.fit != FitArgs::default() {
         return Err(Error::Option {
             option: "--folds",
@@ -89,25 +102,38 @@ pub fn run(args: &Args) -> Result<Outcome> {
             problem: format!("{least}; wanted 0 to 1"),
         });
     }
-    let options = args.data.options()?;
+    let options = args.reading.options()?;
     if let Some(path) = &args.errors {
         // better known now than after the measuring; dropped, it leaves nothing
         WholeFile::create(path).map(drop)?;
     }
-    let mut dataset = args.data.read(&args.fit)?;
+    let mut dataset = if args.data.is_empty() {
+        Dataset::default()
+    } else {
+        args.reading.read(&args.data, &args.fit)?
+    };
+    let main_texts = MainTexts::read(&args.main_text, &args.main_text_key)?;
+    main_texts.errors.iter().for_each(complain);
     let extractions = args.fit.read_extractions(&dataset)?;
     let named = dataset.errors.len();
     let measured = match args.folds {
         Some(folds) => measure_training(
             &mut dataset,
             &extractions,
+            &main_texts,
             &TrainOptions {
                 folds,
                 ..args.fit.options(options)
             },
             args.format,
         ),
-        None => measure_model(&mut dataset, &read_model(&args.model)?, &options, args.format),
+        None => measure_model(
+            &mut dataset,
+            &main_texts,
+            &read_model(&args.model)?,
+            &options,
+            args.format,
+        ),
     };
     complain_from(&dataset, named);
     let measured = measured?;
@@ -117,7 +143,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut results = Results::data();
     results.write(&measured.text)?;
     results.flush()?;
-    let outcome = if dataset.errors.is_empty() && extractions.errors.is_empty() {
+    let failed = [&dataset.errors, &extractions.errors, &main_texts.errors];
+    let outcome = if failed.iter().all(|errors| errors.is_empty()) {
         Outcome::Done
     } else {
         Outcome::SomeFailed
@@ -160,6 +187,8 @@ struct ModelReport<'a> {
     labels: &'a LabelSet,
     pages: usize,
     views: BTreeMap<&'static str, ModelFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    main_text: Option<MainTextReport>,
 }
 
 /// A labelled page in one view with the labels that the model gives.
@@ -172,6 +201,7 @@ struct Viewed {
 
 fn measure_model(
     dataset: &mut Dataset,
+    main_texts: &MainTexts,
     classifier: &Classifier,
     options: &TrainOptions,
     format: Format,
@@ -211,7 +241,7 @@ fn measure_model(
             views.insert(view.as_str(), figures);
         }
     }
-    if views.is_empty() {
+    if views.is_empty() && !(dataset.pages.is_empty() && dataset.errors.is_empty()) {
         return Err(Error::Dataset {
             problem: "no page has a labelled block in this --view".to_owned(),
         });
@@ -225,6 +255,7 @@ fn measure_model(
         labels,
         pages: used,
         views,
+        main_text: main_text_report(main_texts, classifier, &mut dataset.errors)?,
     };
     let text = match format {
         Format::Json => json(&report)? + "\n",
@@ -235,6 +266,46 @@ fn measure_model(
         macro_f1,
         mistakes: lines(mistakes)?,
     })
+}
+
+/// What a model keeps of pages with main text; `None` without such pages.
+fn main_text_report(
+    main_texts: &MainTexts,
+    classifier: &Classifier,
+    errors: &mut Vec<Error>,
+) -> Result<Option<MainTextReport>> {
+    let Some(keeping) = main_texts.keeping(classifier.labels())? else {
+        return Ok(None);
+    };
+    let is_strange = |page: &&MainTextPage| classifier.kind(page.kind).is_none();
+    if let Some(page) = main_texts.pages.iter().find(is_strange) {
+        let kind = page.kind.as_str();
+        return Err(Error::Option {
+            option: "--main-text",
+            problem: format!(
+                "page {:?} is {kind}, and the model was not trained on {kind} pages; use another model, or leave such pages out",
+                page.id
+            ),
+        });
+    }
+    let results: Vec<Result<Kept>> = main_texts
+        .pages
+        .par_iter()
+        .map(|page| {
+            let labelled = classifier.classify_segmented(page.segmented()?)?;
+            let blocks = labelled.segmented.blocks.iter();
+            let texts: Vec<&str> = blocks.map(|block| block.text.as_str()).collect();
+            Ok(keeping.judge(page, &texts, labelled.probabilities.view()))
+        })
+        .collect();
+    let mut judged = Vec::new();
+    for result in results {
+        match result {
+            Ok(kept) => judged.push(kept),
+            Err(error) => errors.push(error),
+        }
+    }
+    MainTextReport::new(main_texts, &judged).map(Some)
 }
 
 fn check_labels(dataset: &Dataset, labels: &LabelSet) -> Result<()> {
@@ -306,7 +377,10 @@ impl Viewed {
 }
 
 fn model_tables(report: &ModelReport<'_>) -> String {
-    let mut text = format!("{} pages; intervals are 95 %, over pages\n", report.pages);
+    let mut text = String::new();
+    if report.pages > 0 {
+        text.push_str(&format!("{} pages; intervals are 95 %, over pages\n", report.pages));
+    }
     for (view, measured) in &report.views {
         text.push_str(&format!("\n{view} view, {} pages\n", measured.blocks.pages));
         text.push_str(&figures::by_label("by blocks", &measured.blocks));
@@ -316,6 +390,12 @@ fn model_tables(report: &ModelReport<'_>) -> String {
         text.push('\n');
         text.push_str(&figures::confusion(&measured.blocks));
     }
+    if let Some(main_text) = &report.main_text {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&figures::main_text(main_text));
+    }
     text
 }
 
@@ -324,11 +404,12 @@ fn model_tables(report: &ModelReport<'_>) -> String {
 fn measure_training(
     dataset: &mut Dataset,
     extractions: &Extractions,
+    main_texts: &MainTexts,
     options: &TrainOptions,
     format: Format,
 ) -> Result<Measured> {
     let steps = Steps::default();
-    let validated = cross_validate(dataset, extractions, options, &steps);
+    let validated = cross_validate(dataset, extractions, main_texts, options, &steps);
     steps.end();
     let (labels, report, blocks) = validated?;
     let text = match format {

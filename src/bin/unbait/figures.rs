@@ -3,8 +3,9 @@
 //! What is undefined is printed `-`.
 
 use unbait::balance::Priority;
-use unbait::evaluate::{Calibration, Estimate, Figures, Overlap};
+use unbait::evaluate::{Calibration, Estimate, Figures, Overlap, OverlapFigures};
 use unbait::label::USUAL_ORDER;
+use unbait::main_text::{LEAST_GOLD_RECALL, MainTextReport};
 use unbait::train::{Report, ViewReport};
 
 /// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
@@ -134,6 +135,10 @@ pub fn report(report: &Report) -> String {
         text.push('\n');
         text.push_str(&after_extractors(report));
     }
+    if let Some(report) = &report.main_text {
+        text.push('\n');
+        text.push_str(&main_text(report));
+    }
     text
 }
 
@@ -190,6 +195,44 @@ fn after_extractors(report: &Report) -> String {
         }
     }
     table(&rows)
+}
+
+/// What is kept of pages with main text, of all and by kind of page.
+pub fn main_text(report: &MainTextReport) -> String {
+    let mut text = format!(
+        "words kept against main text, {} pages; means over pages, intervals are 95 %, over pages\n",
+        report.all.pages
+    );
+    if report.need_scripts > 0 {
+        text.push_str(&format!(
+            "pages left out that need JavaScript (gold_recall under {LEAST_GOLD_RECALL}): {}\n",
+            report.need_scripts
+        ));
+    }
+    if report.without_words > 0 {
+        text.push_str(&format!(
+            "pages left out without a word of main text: {}\n",
+            report.without_words
+        ));
+    }
+    let header = ["page type", "pages", "kept", "precision", "recall", "F1"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut rows = vec![header];
+    let by_type = report.page_types.iter().map(|(name, figures)| (name.as_str(), figures));
+    for (name, figures) in std::iter::once(("all", &report.all)).chain(by_type) {
+        let row = |name: &str, pages: String, kept: &str, of: &OverlapFigures| {
+            let [precision, recall, f1] = [&of.precision, &of.recall, &of.f1].map(estimate);
+            vec![name.to_owned(), pages, kept.to_owned(), precision, recall, f1]
+        };
+        rows.push(row(name, figures.pages.to_string(), "everything", &figures.everything));
+        for priority in Priority::ALL.map(Priority::as_str) {
+            if let Some(kept) = figures.kept.get(priority) {
+                rows.push(row("", String::new(), priority, kept));
+            }
+        }
+    }
+    text + &table(&rows)
 }
 
 fn fits(report: &Report) -> String {

@@ -21,8 +21,11 @@ Example:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
+    /// Labelled pages: JSON lines, plain, .gz or .zst; of folders all .jsonl, .jsonl.gz and .jsonl.zst files
+    #[arg(value_name = "DATA", required = true)]
+    data: Vec<PathBuf>,
     #[command(flatten)]
-    data: DataArgs,
+    reading: DataArgs,
     /// Number of folds by site, 2 or more
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().folds)]
     folds: usize,
@@ -47,16 +50,16 @@ struct FullReport<'a> {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<Outcome> {
-    crate::use_threads(args.data.threads)?;
+    crate::use_threads(args.reading.threads)?;
     let options = TrainOptions {
         folds: args.folds,
-        ..args.fit.options(args.data.options()?)
+        ..args.fit.options(args.reading.options()?)
     };
     for path in std::iter::once(&args.output).chain(&args.report) {
         // a file that cannot be written is better known before hours of training; dropped, it leaves nothing
         WholeFile::create(path).map(drop)?;
     }
-    let mut dataset = args.data.read(&args.fit)?;
+    let mut dataset = args.reading.read(&args.data, &args.fit)?;
     let extractions = args.fit.read_extractions(&dataset)?;
     let named = dataset.errors.len();
     let steps = Steps::default();

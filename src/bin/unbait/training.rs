@@ -18,21 +18,18 @@ use unbait::extraction::Extractions;
 use unbait::train::{Progress, TrainOptions};
 use unbait::view::{View, parse_views};
 
-/// Labelled pages and how they are looked at.
+/// How labelled pages are looked at.
 #[derive(clap::Args)]
 pub struct DataArgs {
-    /// Labelled pages: JSON lines, plain, .gz or .zst; of folders all .jsonl, .jsonl.gz and .jsonl.zst files
-    #[arg(value_name = "DATA", required = true)]
-    data: Vec<PathBuf>,
     /// Corrections of labels, applied to the labelled pages: JSON lines with id, text_hash, was, label and reason, plain, .gz or
     /// .zst; can be given several times
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "data")]
     corrections: Vec<PathBuf>,
     /// The only labels allowed in the data, separated by commas; without it all that occur
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "data")]
     labels: Vec<String>,
     /// Leave out the pages whose id begins with this; can be given several times
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", requires = "data")]
     exclude: Vec<String>,
     /// The views of the pages: html, text (all blocks as plain text), extracted (what an extractor would leave), or all
     #[arg(long, default_value_t = Views(TrainOptions::default().views))]
@@ -144,8 +141,8 @@ impl DataArgs {
         })
     }
 
-    /// Reads the pages, and those that are only learned; names bad records and unknown keys on standard error.
-    pub fn read(&self, fit: &FitArgs) -> Result<Dataset> {
+    /// Reads the pages of these files and folders, and those that are only learned; names bad records and unknown keys on standard error.
+    pub fn read(&self, data: &[PathBuf], fit: &FitArgs) -> Result<Dataset> {
         if !fit.extracted.is_empty() && !self.view.0.contains(&View::Extracted) {
             return Err(Error::Option {
                 option: "--extracted",
@@ -155,7 +152,7 @@ impl DataArgs {
                 ),
             });
         }
-        let mut dataset = Dataset::read(&self.data)?;
+        let mut dataset = Dataset::read(data)?;
         if !fit.also.is_empty() {
             dataset.add_only_learned(&fit.also)?;
         }
