@@ -45,6 +45,7 @@
 //! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
 //! | | [`corrections`] | labels of labelled pages put right |
 //! | | [`main_text`] | pages with their main text, to judge what is kept of them |
+//! | | [`risk`] | thresholds that lose no more than a share of the article's words |
 //! | | [`train`] | labelled pages to a classifier |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -65,6 +66,7 @@ pub mod main_text;
 pub mod ngram_model;
 pub mod page;
 pub mod page_model;
+pub mod risk;
 pub mod segment;
 pub mod shape;
 pub mod structure;

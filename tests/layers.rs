@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -60,11 +60,13 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "vectorizer",
             "ngram_model",
             "page_model",
+            "balance",
         ],
     ),
     ("balance", &["label", "error"]),
     ("dataset", &["label", "error", "page", "html", "segment"]),
     ("evaluate", &["label", "error"]),
+    ("risk", &["label", "error", "balance"]),
     ("view", &["label", "error", "page", "segment", "dataset", "evaluate"]),
     ("label_file", &["label", "error", "page", "segment", "dataset"]),
     ("corrections", &["label", "error", "dataset", "label_file"]),
@@ -90,6 +92,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "balance",
             "dataset",
             "evaluate",
+            "risk",
             "view",
             "extraction",
             "main_text",
@@ -111,11 +114,12 @@ const CORPUS: &[&str] = &[
 ];
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("linfa", &["train.rs"]),
     ("argmin", &["train.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
     ("regex_syntax", &["evaluate.rs"]),
+    ("statrs", &["risk.rs"]),
     ("html5gum", &["html.rs"]),
     ("clap", &["bin/"]),
     ("println!", &["bin/"]),
