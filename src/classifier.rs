@@ -3,6 +3,7 @@
 //! A model file is safetensors: tensors, and one JSON manifest with everything else; reading it runs no code.
 
 use crate::analyzer::Language;
+use crate::balance::{BodyLoss, LossTable, LossThreshold};
 use crate::error::{Error, Result};
 use crate::label::{Label, LabelSet};
 use crate::ngram_model::NgramModel;
@@ -62,6 +63,8 @@ pub struct Classifier {
     labels: LabelSet,
     vectorizer: Vectorizer,
     kinds: BTreeMap<&'static str, KindModel>,
+    /// By kind of page; without an entry there is no threshold.
+    body_losses: BTreeMap<String, LossTable>,
     provenance: Provenance,
 }
 
@@ -159,8 +162,19 @@ impl Classifier {
             labels,
             vectorizer: Vectorizer::new(recipe)?,
             kinds,
+            body_losses: BTreeMap::new(),
             provenance,
         })
+    }
+
+    /// The same classifier with these thresholds of `body` by kind of page, in place of those that it had.
+    pub fn with_body_losses(mut self, tables: impl IntoIterator<Item = (PageKind, LossTable)>) -> Self {
+        self.body_losses = tables
+            .into_iter()
+            .filter(|(_, table)| !table.is_empty())
+            .map(|(kind, table)| (kind.as_str().to_owned(), table))
+            .collect();
+        self
     }
 
     /// The model that is embedded in this library.
@@ -189,6 +203,17 @@ impl Classifier {
     /// The models for a kind of page, if it was trained on such pages.
     pub fn kind(&self, kind: PageKind) -> Option<&KindModel> {
         self.kinds.get(kind.as_str())
+    }
+
+    /// The threshold of `body` that loses no more than this share of its words on a kind of page, with 95 % confidence
+    /// ([`LossTable::at_most`]).
+    ///
+    /// # Errors
+    /// [`Error::Option`] when the model has none for so small a loss.
+    pub fn body_threshold(&self, kind: PageKind, loss: BodyLoss) -> Result<LossThreshold> {
+        let none = LossTable::default();
+        let table = self.body_losses.get(kind.as_str()).unwrap_or(&none);
+        table.at_most(loss, kind.as_str())
     }
 
     /// Labels the blocks of a page: the four hops from bytes to labelled blocks, after [`Page::from_bytes`].
@@ -373,6 +398,7 @@ impl Classifier {
             labels: self.labels.clone(),
             recipe: self.vectorizer.recipe().clone(),
             kinds: self.kinds.keys().map(|kind| (*kind).to_owned()).collect(),
+            body_losses: self.body_losses.clone(),
             provenance: self.provenance.clone(),
         };
         let manifest = serde_json::to_string(&manifest).map_err(|error| failed(error.to_string()))?;
@@ -440,10 +466,13 @@ impl Classifier {
                 kinds.insert(kind, read_kind(name, kind, &views, labels.len())?);
             }
         }
-        Self::new(labels, manifest.recipe, kinds, manifest.provenance).map_err(|error| match error {
-            Error::Model { problem, .. } => wrong(problem),
-            other => other,
-        })
+        let mut classifier =
+            Self::new(labels, manifest.recipe, kinds, manifest.provenance).map_err(|error| match error {
+                Error::Model { problem, .. } => wrong(problem),
+                other => other,
+            })?;
+        classifier.body_losses = manifest.body_losses;
+        Ok(classifier)
     }
 }
 
@@ -467,6 +496,9 @@ struct Manifest {
     labels: LabelSet,
     recipe: Recipe,
     kinds: Vec<String>,
+    /// Models that were made before there were bounds on lost words have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    body_losses: BTreeMap<String, LossTable>,
     provenance: Provenance,
 }
 
@@ -658,6 +690,52 @@ mod tests {
         let page = page("The council met.\n\nYou may also like");
         let probabilities = |classifier: &Classifier| classifier.classify(&page, Split::Auto).unwrap().probabilities;
         assert_eq!(probabilities(&again), probabilities(&classifier()));
+    }
+
+    fn table(threshold: f64) -> LossTable {
+        let loss = BodyLoss::new(0.005).unwrap();
+        LossTable::new(vec![LossThreshold { loss, threshold }]).unwrap()
+    }
+
+    #[test]
+    fn a_saved_model_keeps_its_thresholds_by_kind() {
+        let model =
+            classifier().with_body_losses([(PageKind::Text, table(0.125)), (PageKind::Html, LossTable::default())]);
+        let again = Classifier::from_bytes("x", &model.to_bytes().unwrap()).unwrap();
+        let loss = "0.6%".parse().unwrap();
+        assert_eq!(again.body_threshold(PageKind::Text, loss).unwrap().threshold, 0.125);
+        assert!(again.body_threshold(PageKind::Html, loss).is_err());
+        assert_ne!(model.to_bytes().unwrap(), classifier().to_bytes().unwrap());
+    }
+
+    #[test]
+    fn thresholds_are_covered_by_the_checksum() {
+        let bytes = classifier()
+            .with_body_losses([(PageKind::Text, table(0.125))])
+            .to_bytes()
+            .unwrap();
+        let from = b"0.125";
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        let mut other = bytes.clone();
+        other[at] = b'9';
+        assert!(refusal(&other).contains("checksum"), "{}", refusal(&other));
+    }
+
+    #[test]
+    fn a_model_without_thresholds_is_read_and_says_so() {
+        let bytes = classifier().to_bytes().unwrap();
+        assert!(!bytes.windows(11).any(|window| window == b"body_losses"));
+        let again = Classifier::from_bytes("x", &bytes).unwrap();
+        let message = again
+            .body_threshold(PageKind::Text, "5%".parse().unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("no thresholds"), "{message}");
+    }
+
+    #[test]
+    fn the_shipped_model_is_read() {
+        assert!(Classifier::shipped().unwrap().kind(PageKind::Html).is_some());
     }
 
     fn refusal(bytes: &[u8]) -> String {
