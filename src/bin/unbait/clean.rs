@@ -3,11 +3,10 @@
 //! Of a text page the kept blocks stand as in the source, byte for byte, with the separators they had there.
 
 use crate::Outcome;
-use crate::choice::ChoiceArgs;
+use crate::choice::{Balances, ChoiceArgs};
 use crate::inputs::{PathArgs, ReadArgs, for_each_page};
 use crate::output::{Results, WholeFile, note};
 use std::path::PathBuf;
-use unbait::balance::Balance;
 use unbait::classifier::Classifier;
 use unbait::error::Result;
 use unbait::label::Label;
@@ -59,7 +58,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     crate::use_threads(args.paths.threads)?;
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
-    let balance = args.choice.balance(classifier.labels())?;
+    let balances = args.choice.balances(&classifier)?;
     let keep: Vec<Label> = args
         .keep
         .iter()
@@ -71,7 +70,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     };
     let split = args.read.split();
     let work = |page: Page| {
-        let kept = kept_text(&page, split, &classifier, &balance, &keep)?;
+        let kept = kept_text(&page, split, &classifier, &balances, &keep)?;
         Ok((page.id, kept))
     };
     let mut is_first = true;
@@ -94,8 +93,15 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn kept_text(page: &Page, split: Split, classifier: &Classifier, balance: &Balance, keep: &[Label]) -> Result<String> {
+fn kept_text(
+    page: &Page,
+    split: Split,
+    classifier: &Classifier,
+    balances: &Balances,
+    keep: &[Label],
+) -> Result<String> {
     let labelled = classifier.classify(page, split)?;
+    let balance = balances.of(page)?;
     let labels = balance.labels(balance.probabilities(labelled.probabilities.view()).view());
     let is_kept: Vec<bool> = labels.iter().map(|label| keep.contains(label)).collect();
     let mut text = match page.kind {

@@ -3,7 +3,7 @@
 //! Block numbers count from 0, and `start` and `end` are bytes of the page in UTF-8, whatever the encoding of the file.
 
 use crate::Outcome;
-use crate::choice::ChoiceArgs;
+use crate::choice::{Balances, ChoiceArgs};
 use crate::inputs::{PathArgs, ReadArgs, for_each_page};
 use crate::output::{Results, json, note};
 use crate::terminal::{style, visible, width, wrapped};
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     crate::use_threads(args.paths.threads)?;
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
-    let balance = args.choice.balance(classifier.labels())?;
+    let balances = args.choice.balances(&classifier)?;
     let format = args.format.unwrap_or(if std::io::stdout().is_terminal() {
         Format::Terminal
     } else {
@@ -91,9 +91,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let split = args.read.split();
     let work = |page: Page| {
-        let scored = score(page, split, &classifier, &balance)?;
+        let (scored, balance) = score(page, split, &classifier, &balances)?;
         let empty = scored.labels.is_empty().then(|| scored.page.id.clone());
-        Ok((written(&scored, classifier.labels(), &balance, format)?, empty))
+        Ok((written(&scored, classifier.labels(), balance, format)?, empty))
     };
     let outcome = for_each_page(&args.paths, &options, work, |(text, empty)| {
         if let Some(id) = empty {
@@ -113,17 +113,24 @@ fn color(color: Color) -> anstream::ColorChoice {
     }
 }
 
-fn score(page: Page, split: Split, classifier: &Classifier, balance: &Balance) -> Result<Scored> {
+fn score<'b>(
+    page: Page,
+    split: Split,
+    classifier: &Classifier,
+    balances: &'b Balances,
+) -> Result<(Scored, &'b Balance)> {
     let labelled = classifier.classify(&page, split)?;
+    let balance = balances.of(&page)?;
     let probabilities = balance.probabilities(labelled.probabilities.view());
     let labels = balance.labels(probabilities.view());
-    Ok(Scored {
+    let scored = Scored {
         page,
         language: labelled.language.code(),
         segmented: labelled.segmented,
         probabilities,
         labels,
-    })
+    };
+    Ok((scored, balance))
 }
 
 fn written(scored: &Scored, names: &LabelSet, balance: &Balance, format: Format) -> Result<String> {
