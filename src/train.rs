@@ -2,7 +2,7 @@
 //!
 //! The page model is fitted on out-of-fold scores only: scores of blocks that the n-gram model was fitted on are too sure.
 
-use crate::balance::{Balance, Priority};
+use crate::balance::{Balance, BodyLoss, LossTable, Priority};
 use crate::classifier::{Classifier, KindModel, Provenance, most_likely};
 use crate::dataset::{Dataset, GoldPage, MatchedPage};
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::main_text::{Keeping, MainTextPage, MainTextReport, MainTexts};
 use crate::ngram_model::{NgramModel, log_softmax};
 use crate::page::PageKind;
 use crate::page_model::{PageModel, feature_names, page_features};
+use crate::risk::{LossReport, RiskBlock, USUAL_LOSSES, body_sites, highest_threshold, loss_figures, loss_table};
 use crate::segment::Segmented;
 use crate::vectorizer::{BlockFacts, BlockSink, Recipe, SparseMatrix, Vectorizer};
 use crate::view::{View, view_page, views_of};
@@ -70,6 +71,8 @@ pub struct TrainOptions {
     pub class_weights: BTreeMap<String, f64>,
     /// Largest share of a page's gold words that need not stand in the page, 0 to 1.
     pub max_unmatched: f64,
+    /// Shares of the `body` words for which the model keeps thresholds that lose no more.
+    pub body_losses: Vec<BodyLoss>,
 }
 
 impl Default for TrainOptions {
@@ -92,6 +95,10 @@ impl Default for TrainOptions {
             allow_early_stop: false,
             class_weights: BTreeMap::new(),
             max_unmatched: 0.1,
+            body_losses: USUAL_LOSSES
+                .into_iter()
+                .filter_map(|share| BodyLoss::new(share).ok())
+                .collect(),
         }
     }
 }
@@ -196,6 +203,11 @@ pub struct Report {
     /// What is kept of pages with main text, out of fold; `None` without such pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub main_text: Option<MainTextReport>,
+    /// What bounds on lost `body` words do, smallest loss first; empty when no label is called `body`. The figures are out of fold, and
+    /// each site is judged with a threshold that was chosen on other sites.
+    pub body_losses: Vec<LossReport>,
+    /// Sites with judged `body` words by kind of page, on which thresholds are chosen; of several views the fewest.
+    pub body_sites: BTreeMap<String, usize>,
 }
 
 /// An extractor's texts against the pages' article, before and after only the blocks labelled as article are kept.
@@ -345,7 +357,8 @@ pub fn train(
         pages: run.report.pages,
         sites: run.report.sites,
     };
-    let classifier = Classifier::new(run.labels, options.recipe.clone(), kinds, provenance)?;
+    let losses = run.loss_tables(&out_of_fold);
+    let classifier = Classifier::new(run.labels, options.recipe.clone(), kinds, provenance)?.with_body_losses(losses);
     Ok((classifier, run.report))
 }
 
@@ -466,6 +479,8 @@ impl<'o> Run<'o> {
             views: BTreeMap::new(),
             after_extractors: BTreeMap::new(),
             main_text: None,
+            body_losses: Vec::new(),
+            body_sites: BTreeMap::new(),
         };
         let first_draws = |viewed: &&ViewedPage| matches!(viewed.role, Role::Judged | Role::Learned);
         for ViewedPage { page, .. } in pages.iter().filter(first_draws) {
@@ -783,6 +798,7 @@ impl<'o> Run<'o> {
             };
             self.report.views.insert(view.as_str().to_owned(), figures);
         }
+        self.judge_losses(scores);
         self.judge_extractors(scores)?;
         self.judge_main_texts(scores)
     }
@@ -812,6 +828,72 @@ impl<'o> Run<'o> {
             found.insert(priority.as_str().to_owned(), kept_words(&self.labels, article, &pages));
         }
         Ok(found)
+    }
+
+    /// The judged blocks of the views of one kind that have `body` words.
+    fn risk_views(&self, prepared: &Prepared, scores: &Scores, body: Label) -> Vec<RiskView> {
+        let views = self.options.views.iter().map(|view| RiskView {
+            view: *view,
+            blocks: prepared.risk_blocks(&scores.last, body, *view),
+        });
+        views.filter(|risk| body_sites(risk.without(None), body) > 0).collect()
+    }
+
+    /// The thresholds of `body` by loss of each kind of page, chosen on all judged pages.
+    fn loss_tables(&self, scores: &[Scores]) -> Vec<(PageKind, LossTable)> {
+        let Some(body) = self.labels.find(USUAL_ORDER[0]) else {
+            return Vec::new();
+        };
+        let kinds = self.kinds.iter().zip(scores);
+        kinds
+            .map(|(prepared, scores)| {
+                let views = self.risk_views(prepared, scores, body);
+                let blocks: Vec<Vec<&RiskBlock>> = views.iter().map(|risk| risk.without(None).collect()).collect();
+                (prepared.kind, loss_table(&blocks, body, &self.options.body_losses))
+            })
+            .collect()
+    }
+
+    /// Adds to the report what bounds on lost `body` words do: each site is judged with a threshold of other sites.
+    fn judge_losses(&mut self, scores: &[Scores]) {
+        let Some(body) = self.labels.find(USUAL_ORDER[0]) else {
+            return;
+        };
+        let mut losses = self.options.body_losses.clone();
+        losses.sort_by(|a, b| a.share().total_cmp(&b.share()));
+        losses.dedup();
+        let report = |loss| LossReport {
+            loss,
+            thresholds: BTreeMap::new(),
+            views: BTreeMap::new(),
+        };
+        let mut reports: Vec<LossReport> = losses.into_iter().map(report).collect();
+        for (kind, table) in self.loss_tables(scores) {
+            for row in table.rows() {
+                let report = reports.iter_mut().find(|report| report.loss == row.loss);
+                report.and_then(|report| report.thresholds.insert(kind.as_str().to_owned(), row.threshold));
+            }
+        }
+        for (prepared, scores) in self.kinds.iter().zip(scores) {
+            let views = self.risk_views(prepared, scores, body);
+            let sites = views.iter().map(|risk| body_sites(risk.without(None), body)).min();
+            self.report
+                .body_sites
+                .insert(prepared.kind.as_str().to_owned(), sites.unwrap_or(0));
+            for report in &mut reports {
+                let Some(thresholds) = group_thresholds(&views, body, report.loss) else {
+                    continue;
+                };
+                for RiskView { view, blocks } in &views {
+                    let blocks = blocks.iter().map(|block| (block, thresholds[group_of(block)]));
+                    let figures = loss_figures(&self.labels, body, report.loss, blocks, thresholds.clone());
+                    report
+                        .views
+                        .extend(figures.map(|figures| (view.as_str().to_owned(), figures)));
+                }
+            }
+        }
+        self.report.body_losses = reports;
     }
 
     /// Adds what is gained after each extractor to the report.
@@ -900,6 +982,42 @@ impl<'o> Run<'o> {
         }
         list
     }
+}
+
+/// Groups of sites that are judged with a threshold chosen on the others (chosen: a fifth of the sites less, as with the folds of the
+/// models, can no longer show a loss that all of them can show).
+const GROUPS: usize = 20;
+
+fn group_of(block: &RiskBlock) -> usize {
+    block.site as usize % GROUPS
+}
+
+/// The judged blocks of one view.
+struct RiskView {
+    view: View,
+    blocks: Vec<RiskBlock>,
+}
+
+impl RiskView {
+    /// The blocks of all groups of sites but one, or of all.
+    fn without(&self, left_out: Option<usize>) -> impl Iterator<Item = &RiskBlock> {
+        self.blocks
+            .iter()
+            .filter(move |block| Some(group_of(block)) != left_out)
+    }
+}
+
+/// For each group of sites the threshold of a kind of page that was chosen without it, the smallest of the kind's views; `None` when a
+/// group has none.
+fn group_thresholds(views: &[RiskView], body: Label, loss: BodyLoss) -> Option<Vec<f64>> {
+    let of_group = |group: usize| {
+        let thresholds = views
+            .iter()
+            .map(|risk| highest_threshold(risk.without(Some(group)), body, loss))
+            .collect::<Option<Vec<f64>>>()?;
+        thresholds.into_iter().reduce(f64::min)
+    };
+    (0..GROUPS).into_par_iter().map(of_group).collect()
 }
 
 fn view_pages(
@@ -1246,6 +1364,25 @@ impl Prepared {
             .collect();
         let views: Vec<ArrayView2<'_, f64>> = pages.iter().map(Array2::view).collect();
         ndarray::concatenate(Axis(0), &views).unwrap_or_default()
+    }
+
+    /// The blocks with gold of the judged samples of a view, from final log-probabilities of shape (rows, labels).
+    fn risk_blocks(&self, scores: &Array2<f64>, body: Label, view: View) -> Vec<RiskBlock> {
+        let samples = self
+            .samples
+            .iter()
+            .filter(|sample| sample.role == Role::Judged && sample.view == view);
+        samples
+            .flat_map(|sample| sample.rows.clone())
+            .filter_map(|row| {
+                Some(RiskBlock {
+                    site: self.sites[row],
+                    gold: self.gold[row]?,
+                    probability: scores[[row, body.index()]].exp(),
+                    words: f64::from(self.facts[row].words),
+                })
+            })
+            .collect()
     }
 
     fn judged(&self, sample: &Sample, scores: &Array2<f64>) -> Vec<Judged> {
@@ -2060,6 +2197,90 @@ mod tests {
         let (plain_flipped, nested_flipped) = learned(true);
         assert_eq!(nested, nested_flipped);
         assert_ne!(plain, plain_flipped);
+    }
+
+    fn losing(shares: &[f64]) -> TrainOptions {
+        TrainOptions {
+            body_losses: shares.iter().map(|share| BodyLoss::new(*share).unwrap()).collect(),
+            ..quick()
+        }
+    }
+
+    #[test]
+    fn a_model_keeps_thresholds_for_the_losses_that_its_sites_can_show() {
+        let options = losing(&[0.6, 0.35, 0.01]);
+        let (classifier, report) = train(&mut dataset(9), &Extractions::default(), &options, &Silent).unwrap();
+        let found = |share: &str| classifier.body_threshold(PageKind::Text, share.parse().unwrap());
+        let losses: Vec<f64> = report.body_losses.iter().map(|report| report.loss.share()).collect();
+        assert_eq!((losses, report.body_sites["text"]), (vec![0.01, 0.35, 0.6], 9));
+        // 9 sites can show 33 %, 8 of them 37 %
+        assert!(found("1%").is_err() && report.body_losses[0].thresholds.is_empty());
+        assert_eq!(
+            found("35%").unwrap().threshold,
+            report.body_losses[1].thresholds["text"]
+        );
+        assert!(report.body_losses[1].views.is_empty());
+        let figures = &report.body_losses[2].views["text"];
+        assert_eq!((figures.sites, figures.thresholds.len()), (9, GROUPS));
+        assert!(found("60%").unwrap().threshold >= found("35%").unwrap().threshold);
+        assert!(found("35%").unwrap().threshold > 0.5, "the blocks are told apart");
+    }
+
+    #[test]
+    fn the_same_thresholds_are_kept_for_any_number_of_threads() {
+        let bytes = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let trained = || train(&mut dataset(9), &Extractions::default(), &losing(&[0.4]), &Silent);
+            pool.install(trained).unwrap().0.to_bytes().unwrap()
+        };
+        assert_eq!(bytes(1), bytes(3));
+    }
+
+    #[test]
+    fn without_the_label_body_there_are_no_thresholds() {
+        let mut dataset = dataset(9);
+        for block in dataset.pages.iter_mut().flat_map(|page| &mut page.blocks) {
+            block.label = if block.label == "body" { "keep" } else { "drop" }.to_owned();
+        }
+        let (classifier, report) = train(&mut dataset, &Extractions::default(), &losing(&[0.5]), &Silent).unwrap();
+        assert!(report.body_losses.is_empty() && report.body_sites.is_empty());
+        assert!(
+            classifier
+                .body_threshold(PageKind::Text, "50%".parse().unwrap())
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_site_is_judged_with_a_threshold_of_other_sites_alone() {
+        let body = Label(0);
+        // the sites of group 0 become surer by this
+        let view = |first: f64| {
+            let block = |site: u32| {
+                let is_first = (site as usize).is_multiple_of(GROUPS);
+                let probability = f64::from(site) / 300.0 + if is_first { first } else { 0.0 };
+                let words = 10.0;
+                RiskBlock {
+                    site,
+                    gold: body,
+                    probability,
+                    words,
+                }
+            };
+            [RiskView {
+                view: View::Text,
+                blocks: (1..=300).map(block).collect(),
+            }]
+        };
+        let thresholds = |first| group_thresholds(&view(first), body, BodyLoss::new(0.2).unwrap()).unwrap();
+        let (plain, moved) = (thresholds(0.0), thresholds(1.0));
+        assert_eq!(plain[0], moved[0]);
+        assert!(
+            (1..GROUPS).all(|group| plain[group] < moved[group]),
+            "{plain:?} {moved:?}"
+        );
+        // 300 sites can show 0.999 %, and 285 of them cannot
+        assert_eq!(group_thresholds(&view(0.0), body, BodyLoss::new(0.01).unwrap()), None);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use unbait::balance::Priority;
 use unbait::evaluate::{Calibration, Estimate, Figures, Overlap, OverlapFigures};
 use unbait::label::USUAL_ORDER;
 use unbait::main_text::{LEAST_GOLD_RECALL, MainTextReport};
+use unbait::risk::{LossFigures, LossReport, least_loss};
 use unbait::train::{Report, ViewReport};
+use unbait::view::View;
 
 /// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
 pub fn table(rows: &[Vec<String>]) -> String {
@@ -131,6 +133,8 @@ pub fn report(report: &Report) -> String {
         text.push_str(&confusion(&figures.blocks));
         text.push_str(&priorities(figures));
     }
+    text.push_str(&body_losses(&report.body_losses));
+    text.push_str(&missing_losses(report));
     if !report.after_extractors.is_empty() {
         text.push('\n');
         text.push_str(&after_extractors(report));
@@ -138,6 +142,78 @@ pub fn report(report: &Report) -> String {
     if let Some(report) = &report.main_text {
         text.push('\n');
         text.push_str(&main_text(report));
+    }
+    text
+}
+
+/// What bounds on lost `body` words do, a row for each loss and view, with an empty line before.
+pub fn body_losses(reports: &[LossReport]) -> String {
+    let header = [
+        "words by --max-body-loss",
+        "view",
+        &format!("{} from", USUAL_ORDER[0]),
+        &format!("{} lost", USUAL_ORDER[0]),
+        "at most (95 %)",
+        &format!("{} kept", USUAL_ORDER[2]),
+        "",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for report in reports {
+        let mut loss = report.loss.to_string();
+        for (kind, threshold) in &report.thresholds {
+            let views = View::ALL.iter().filter(|view| view.kind().as_str() == kind);
+            let mut views: Vec<&str> = views.map(|view| view.as_str()).collect();
+            views.retain(|view| report.views.contains_key(*view));
+            if views.is_empty() {
+                // all sites are enough and a part of them is not: a threshold without figures
+                views.push(kind);
+            }
+            for view in views {
+                let start = [std::mem::take(&mut loss), view.to_owned(), format!("{threshold:.6}")];
+                rows.push(start.into_iter().chain(loss_cells(report.views.get(view))).collect());
+            }
+        }
+    }
+    if rows.len() == 1 {
+        return String::new();
+    }
+    format!("\n{}", table(&rows))
+}
+
+fn loss_cells(figures: Option<&LossFigures>) -> [String; 4] {
+    let Some(figures) = figures else {
+        return ["-"; 4].map(str::to_owned);
+    };
+    let percent = |share: f64| format!("{:.3} %", share * 100.0);
+    let promo = figures.kept.get(USUAL_ORDER[2]).copied().flatten();
+    [
+        percent(figures.lost),
+        percent(figures.upper),
+        promo.map_or_else(|| "-".to_owned(), |share| format!("{:.2} %", share * 100.0)),
+        if figures.held { "held" } else { "not held" }.to_owned(),
+    ]
+}
+
+/// A sentence for each kind of page that has too few sites for some of the losses, with an empty line before.
+fn missing_losses(report: &Report) -> String {
+    let mut text = String::new();
+    for (kind, sites) in &report.body_sites {
+        let missing = report
+            .body_losses
+            .iter()
+            .filter(|loss| !loss.thresholds.contains_key(kind));
+        let missing: Vec<String> = missing.map(|report| report.loss.to_string()).collect();
+        if !missing.is_empty() {
+            if text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&format!(
+                "no threshold of {kind} pages for a {} loss of {}: {sites} sites can show no less than {:.2} %; label pages of more sites\n",
+                USUAL_ORDER[0],
+                missing.join(", "),
+                least_loss(*sites) * 100.0
+            ));
+        }
     }
     text
 }
