@@ -3,6 +3,7 @@
 //! A model that was trained on the pages it is measured on looks better than it is; --folds measures on sites left out.
 
 use crate::Outcome;
+use crate::choice::body_loss;
 use crate::figures;
 use crate::inputs::{BUILT_IN, read_model};
 use crate::output::{Results, WholeFile, complain, json, note, write_file};
@@ -12,16 +13,18 @@ use clap::ValueEnum;
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use unbait::balance::BodyLoss;
 use unbait::classifier::{Classifier, LabelledPage, most_likely};
 use unbait::dataset::{Dataset, GoldPage};
 use unbait::error::{Error, Result};
 use unbait::evaluate::{Calibration, Figures, Judged, calibration, figures};
 use unbait::extraction::Extractions;
-use unbait::label::{Label, LabelSet};
 use unbait::label_file::text_hash;
+use unbait::label::{Label, LabelSet, USUAL_ORDER};
 use unbait::main_text::{Kept, MAIN_TEXT_KEY, MainTextPage, MainTextReport, MainTexts};
+use unbait::risk::{LossReport, RiskBlock, loss_figures};
 use unbait::train::{OutOfFold, TrainOptions, cross_validate};
 use unbait::view::{View, view_page, views_of};
 
@@ -29,6 +32,7 @@ const EXAMPLE: &str = "\
 Example:
   unbait eval my-pages.jsonl --view html --errors errors.jsonl
   unbait eval datasets/ --folds 5 --fail-under 0.85
+  unbait eval my-pages.jsonl --model my-model.safetensors --max-body-loss 0.5%
   unbait eval --main-text wcxb.jsonl.zst";
 
 /// Measure a model, or a training, on labelled pages.
@@ -56,6 +60,10 @@ pub struct Args {
     folds: Option<usize>,
     #[command(flatten)]
     fit: FitArgs,
+    /// Say which share of the body words is lost when no more than this should be, such as 0.5%, and whether it held: by the
+    /// model's thresholds, or with --folds by thresholds chosen on other sites; can be given several times
+    #[arg(long, value_name = "SHARE", value_parser = body_loss)]
+    max_body_loss: Vec<BodyLoss>,
     /// How figures are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -102,7 +110,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
             problem: format!("{least}; wanted 0 to 1"),
         });
     }
-    let options = args.reading.options()?;
+    let options = TrainOptions {
+        body_losses: args.max_body_loss.clone(),
+        ..args.reading.options()?
+    };
     if let Some(path) = &args.errors {
         // better known now than after the measuring; dropped, it leaves nothing
         WholeFile::create(path).map(drop)?;
@@ -189,12 +200,15 @@ struct ModelReport<'a> {
     views: BTreeMap<&'static str, ModelFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     main_text: Option<MainTextReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    body_losses: Vec<LossReport>,
 }
 
 /// A labelled page in one view with the labels that the model gives.
 struct Viewed {
     view: View,
     id: String,
+    site: String,
     gold: Vec<Option<Label>>,
     labelled: LabelledPage,
 }
@@ -256,6 +270,7 @@ fn measure_model(
         pages: used,
         views,
         main_text: main_text_report(main_texts, classifier, &mut dataset.errors)?,
+        body_losses: body_losses(&pages, classifier, options)?,
     };
     let text = match format {
         Format::Json => json(&report)? + "\n",
@@ -308,6 +323,46 @@ fn main_text_report(
     MainTextReport::new(main_texts, &judged).map(Some)
 }
 
+/// What the model's thresholds for each loss do to the words of these pages.
+fn body_losses(pages: &[Viewed], classifier: &Classifier, options: &TrainOptions) -> Result<Vec<LossReport>> {
+    let labels = classifier.labels();
+    if options.body_losses.is_empty() {
+        return Ok(Vec::new());
+    }
+    let body = labels.find(USUAL_ORDER[0]).ok_or_else(|| Error::Option {
+        option: "--max-body-loss",
+        problem: format!("the model has no label {:?}, whose words may be lost", USUAL_ORDER[0]),
+    })?;
+    let names: BTreeSet<&str> = pages.iter().map(|page| page.site.as_str()).collect();
+    let sites: BTreeMap<&str, u32> = names.into_iter().zip(0..).collect();
+    let mut reports = Vec::new();
+    for loss in &options.body_losses {
+        let mut report = LossReport {
+            loss: *loss,
+            thresholds: BTreeMap::new(),
+            views: BTreeMap::new(),
+        };
+        for view in &options.views {
+            let of_view = pages.iter().filter(|page| page.view == *view);
+            let blocks: Vec<RiskBlock> = of_view
+                .flat_map(|page| page.risk_blocks(sites[page.site.as_str()], body))
+                .collect();
+            if blocks.is_empty() {
+                continue;
+            }
+            let threshold = classifier.body_threshold(view.kind(), *loss)?.threshold;
+            report.thresholds.insert(view.kind().as_str().to_owned(), threshold);
+            let judged = blocks.iter().map(|block| (block, threshold));
+            let figures = loss_figures(labels, body, *loss, judged, vec![threshold]);
+            report
+                .views
+                .extend(figures.map(|figures| (view.as_str().to_owned(), figures)));
+        }
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
 fn check_labels(dataset: &Dataset, labels: &LabelSet) -> Result<()> {
     for page in &dataset.pages {
         if let Some(block) = page.blocks.iter().find(|block| labels.find(&block.label).is_none()) {
@@ -333,6 +388,7 @@ fn viewed(gold: &GoldPage, classifier: &Classifier, options: &TrainOptions) -> R
             Ok(Viewed {
                 view,
                 id: matched.id,
+                site: matched.site,
                 gold: matched.labels,
                 labelled,
             })
@@ -354,6 +410,21 @@ impl Viewed {
                 })
             })
             .collect()
+    }
+
+    /// The blocks with gold, as far as lost words go; `site` is the number of the page's site.
+    fn risk_blocks(&self, site: u32, body: Label) -> impl Iterator<Item = RiskBlock> {
+        let blocks = self.gold.iter().zip(&self.labelled.words);
+        blocks
+            .zip(self.labelled.probabilities.column(body.index()))
+            .filter_map(move |((gold, words), probability)| {
+                gold.map(|gold| RiskBlock {
+                    site,
+                    gold,
+                    probability: *probability,
+                    words: f64::from(*words),
+                })
+            })
     }
 
     fn mistakes<'a>(&'a self, labels: &'a LabelSet) -> Vec<Mistake<'a>> {
@@ -396,6 +467,7 @@ fn model_tables(report: &ModelReport<'_>) -> String {
         }
         text.push_str(&figures::main_text(main_text));
     }
+    text.push_str(&figures::body_losses(&report.body_losses));
     text
 }
 
