@@ -83,6 +83,32 @@ pub enum Error {
         /// What was wanted and found, and the remedy.
         problem: String,
     },
+    /// A file of a corpus that cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Corpus {
+        /// The file.
+        path: PathBuf,
+        /// What was wanted and found, and the remedy.
+        problem: String,
+    },
+    /// A record of a corpus that cannot be used.
+    #[error("{}: record {record}{}: {problem}", path.display(), offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default())]
+    BadRecord {
+        /// The file.
+        path: PathBuf,
+        /// The record, from 1.
+        record: u64,
+        /// Where it begins, in bytes.
+        offset: Option<u64>,
+        /// What was wanted and found.
+        problem: String,
+    },
+    /// A file that was written to while it was read.
+    #[error("{}: changed while it was read, so that nobody can say what was read; run again when nothing writes to it", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A labelled page whose blocks are not those of its HTML or text.
     #[error(
         "{id}: {unmatched} of {words} words of the labelled blocks do not stand in the page ({:.1} %, allowed are {:.1} %); \

@@ -47,6 +47,7 @@
 //! | | [`main_text`] | pages with their main text, to judge what is kept of them |
 //! | | [`risk`] | thresholds that lose no more than a share of the article's words |
 //! | | [`train`] | labelled pages to a classifier |
+//! | corpus | [`corpus`] | files of a corpus to records and pages: JSON lines, WARC and Parquet, packed or not |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -54,6 +55,7 @@ pub mod analyzer;
 pub mod balance;
 pub mod classifier;
 pub mod context;
+pub mod corpus;
 pub mod corrections;
 pub mod dataset;
 pub mod error;

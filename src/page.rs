@@ -23,6 +23,16 @@ impl PageKind {
             Self::Text => "text",
         }
     }
+
+    /// The kind of a page of this name; `None` when its ending does not tell.
+    pub fn of_name(path: &std::path::Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+        match ending.as_str() {
+            "html" | "htm" | "xhtml" | "shtml" => Some(Self::Html),
+            "txt" | "text" | "md" => Some(Self::Text),
+            _ => None,
+        }
+    }
 }
 
 /// The most bytes that a page can have: offsets inside a page are 32 bits wide, with room for text that grows when it is decoded.
@@ -98,7 +108,7 @@ impl Page {
             });
         }
         let kind = kind
-            .or_else(|| kind_by_extension(id))
+            .or_else(|| PageKind::of_name(id.as_ref()))
             .unwrap_or_else(|| kind_by_content(&text));
         Ok(Self {
             id: id.to_owned(),
@@ -225,15 +235,6 @@ fn charset_value(after_key: &[u8]) -> Option<&'static Encoding> {
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
-}
-
-fn kind_by_extension(id: &str) -> Option<PageKind> {
-    let extension = std::path::Path::new(id).extension()?.to_str()?.to_ascii_lowercase();
-    match extension.as_str() {
-        "html" | "htm" | "xhtml" | "shtml" => Some(PageKind::Html),
-        "txt" | "text" | "md" => Some(PageKind::Text),
-        _ => None,
-    }
 }
 
 fn kind_by_content(text: &str) -> PageKind {

@@ -1,0 +1,460 @@
+//! A Parquet file to its rows, a row group at a time; only the columns of the page, its name and its address are read.
+//!
+//! Of a row group that cannot be read to its end every row left is an error of its own, so that no row is missing from the count.
+
+use super::{CorpusOptions, Keys, Place, Record, RecordPage};
+use crate::error::{Error, Result};
+use crate::page::{Page, PageOptions};
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// First and last bytes of a file.
+pub(super) const MAGIC: &[u8] = b"PAR1";
+
+/// Column of a page's address.
+const URL: &str = "url";
+
+/// Rows that are unpacked at once (chosen: pages can be large).
+const BATCH: usize = 64;
+
+/// A row of a file: its page, and what it is called.
+#[derive(Clone, Debug)]
+pub struct Row {
+    id: Option<String>,
+    url: Option<String>,
+    page: Option<Cell>,
+}
+
+/// A cell of the page's column.
+#[derive(Clone, Debug)]
+enum Cell {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Row {
+    /// How many bytes its page has.
+    pub fn bytes(&self) -> usize {
+        match &self.page {
+            Some(Cell::Text(text)) => text.len(),
+            Some(Cell::Bytes(bytes)) => bytes.len(),
+            None => 0,
+        }
+    }
+
+    /// The page.
+    pub(super) fn page(&self, place: &Place, options: &CorpusOptions) -> Result<RecordPage> {
+        let id = self.id.clone().unwrap_or_else(|| place.id());
+        let (column, kind) = options.keys.page();
+        let page = match &self.page {
+            Some(Cell::Text(text)) => Page::from_text(&id, text.clone(), Some(kind))?,
+            Some(Cell::Bytes(bytes)) => Page::from_bytes(
+                &id,
+                bytes,
+                &PageOptions {
+                    kind: Some(kind),
+                    ..options.page
+                },
+            )?,
+            None => return Err(place.error(format!("the column {column:?} is null; wanted text"))),
+        };
+        Ok(RecordPage {
+            page,
+            url: self.url.clone(),
+        })
+    }
+}
+
+/// The rows of a file.
+pub(super) struct Rows {
+    path: Arc<Path>,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    columns: Columns,
+    bytes_read: Arc<AtomicU64>,
+    /// Number of the next row group.
+    group: usize,
+    /// Rows of the row group that is read which were not handed over yet, from 1.
+    rows: Range<u64>,
+    reader: Option<ParquetRecordBatchReader>,
+    batch: Option<(RecordBatch, usize)>,
+    /// Why the rows that are left cannot be read.
+    problem: Option<String>,
+}
+
+/// Names of the columns that are read, and their places among all.
+struct Columns {
+    page: String,
+    id: String,
+    mask: ProjectionMask,
+}
+
+impl Rows {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::Read`], and [`Error::Corpus`] when it is no Parquet file or lacks the page's column.
+    pub(super) fn new(path: &Arc<Path>, keys: &Keys, bytes_read: Arc<AtomicU64>) -> Result<Self> {
+        let failed = |problem| Error::Corpus {
+            path: path.to_path_buf(),
+            problem,
+        };
+        let file = File::open(path).map_err(|source| Error::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        // without the types that Arrow wrote beside Parquet's, text is one type and not five
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = without_panic(|| ArrowReaderMetadata::load(&file, options))
+            .and_then(|metadata| metadata.map_err(|error| error.to_string()))
+            .map_err(|error| failed(format!("no Parquet file, or its end is broken: {error}")))?;
+        let columns = Columns::new(&metadata, keys).map_err(failed)?;
+        Ok(Self {
+            path: Arc::clone(path),
+            file,
+            metadata,
+            columns,
+            bytes_read,
+            group: 0,
+            rows: 1..1,
+            reader: None,
+            batch: None,
+            problem: None,
+        })
+    }
+
+    /// Begins the next row group; `false` when there is none.
+    fn next_group(&mut self) -> bool {
+        let groups = self.metadata.metadata().row_groups();
+        let Some(group) = groups.get(self.group) else {
+            return false;
+        };
+        let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+        self.rows = self.rows.end..self.rows.end.saturating_add(rows);
+        self.bytes_read
+            .fetch_add(u64::try_from(group.compressed_size()).unwrap_or(0), Ordering::Relaxed);
+        self.problem = None;
+        self.batch = None;
+        self.reader = None;
+        match self.reader_of_group() {
+            Ok(reader) => self.reader = Some(reader),
+            Err(problem) => self.problem = Some(problem),
+        }
+        self.group += 1;
+        true
+    }
+
+    fn reader_of_group(&self) -> Result<ParquetRecordBatchReader, String> {
+        let file = self.file.try_clone().map_err(|error| error.to_string())?;
+        let reader = without_panic(|| {
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_row_groups(vec![self.group])
+                .with_projection(self.columns.mask.clone())
+                .with_batch_size(BATCH)
+                .build()
+        })?;
+        reader.map_err(|error| error.to_string())
+    }
+
+    /// The next row of the row group.
+    fn next_row(&mut self) -> Result<Row, String> {
+        loop {
+            if let Some(problem) = &self.problem {
+                return Err(problem.clone());
+            }
+            if let Some((batch, at)) = &mut self.batch
+                && *at < batch.num_rows()
+            {
+                *at += 1;
+                return Ok(self.columns.row(batch, *at - 1));
+            }
+            let reader = self.reader.as_mut();
+            match without_panic(|| reader.and_then(Iterator::next)) {
+                Ok(Some(Ok(batch))) => self.batch = Some((batch, 0)),
+                Ok(Some(Err(error))) => self.problem = Some(error.to_string()),
+                Err(problem) => self.problem = Some(problem),
+                Ok(None) => self.problem = Some("the row group has fewer rows than the file says".to_owned()),
+            }
+        }
+    }
+}
+
+/// The crate's readers panic on some broken files (60.1: it divides by a dictionary's length, which the file may say is 0). Whatever they
+/// were at is given up.
+fn without_panic<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
+        .map_err(|_| "it is broken where no reader looks for it".to_owned())
+}
+
+impl Iterator for Rows {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.rows.is_empty() {
+            if !self.next_group() {
+                return None;
+            }
+        }
+        let place = Place {
+            file: Arc::clone(&self.path),
+            record: self.rows.start,
+            offset: None,
+        };
+        self.rows.start += 1;
+        Some(match self.next_row() {
+            Ok(row) => Ok(Record {
+                place,
+                content: super::Content::Row(row),
+            }),
+            Err(problem) => Err(place.error(format!("its row group cannot be read: {problem}"))),
+        })
+    }
+}
+
+impl Columns {
+    fn new(metadata: &ArrowReaderMetadata, keys: &Keys) -> Result<Self, String> {
+        let fields = metadata.schema().fields();
+        let (page, _) = keys.page();
+        let Some((_, field)) = fields.find(page) else {
+            let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+            return Err(format!(
+                "no column {page:?} (there are: {}); {}",
+                names.join(", "),
+                keys.remedy()
+            ));
+        };
+        if !is_text(field.data_type()) {
+            return Err(format!(
+                "the column {page:?} holds {}, wanted text; {}",
+                field.data_type(),
+                keys.remedy()
+            ));
+        }
+        let wanted = [page, &keys.id, URL];
+        let roots = wanted.iter().filter_map(|name| fields.find(name).map(|(at, _)| at));
+        Ok(Self {
+            page: page.to_owned(),
+            id: keys.id.clone(),
+            mask: ProjectionMask::roots(metadata.parquet_schema(), roots),
+        })
+    }
+
+    fn row(&self, batch: &RecordBatch, at: usize) -> Row {
+        let name = |column: &str| batch.column_by_name(column).and_then(|column| name(column, at));
+        Row {
+            id: name(&self.id),
+            url: name(URL),
+            page: batch.column_by_name(&self.page).and_then(|column| cell(column, at)),
+        }
+    }
+}
+
+fn is_text(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+    )
+}
+
+/// Text, or bytes of which nothing says that they are text; `None` for null.
+fn cell(column: &dyn Array, at: usize) -> Option<Cell> {
+    if column.is_null(at) {
+        return None;
+    }
+    Some(match column.data_type() {
+        DataType::Utf8 => Cell::Text(column.as_string::<i32>().value(at).to_owned()),
+        DataType::LargeUtf8 => Cell::Text(column.as_string::<i64>().value(at).to_owned()),
+        DataType::Utf8View => Cell::Text(column.as_string_view().value(at).to_owned()),
+        DataType::Binary => Cell::Bytes(column.as_binary::<i32>().value(at).to_owned()),
+        DataType::LargeBinary => Cell::Bytes(column.as_binary::<i64>().value(at).to_owned()),
+        DataType::BinaryView => Cell::Bytes(column.as_binary_view().value(at).to_owned()),
+        _ => return None,
+    })
+}
+
+/// A name: text or a whole number; `None` for null and other types.
+fn name(column: &dyn Array, at: usize) -> Option<String> {
+    if column.is_null(at) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::Int32 => Some(column.as_primitive::<Int32Type>().value(at).to_string()),
+        DataType::Int64 => Some(column.as_primitive::<Int64Type>().value(at).to_string()),
+        DataType::UInt32 => Some(column.as_primitive::<UInt32Type>().value(at).to_string()),
+        DataType::UInt64 => Some(column.as_primitive::<UInt64Type>().value(at).to_string()),
+        _ => match cell(column, at)? {
+            Cell::Text(text) => Some(text),
+            Cell::Bytes(bytes) => String::from_utf8(bytes).ok(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::Records;
+    use ::parquet::arrow::ArrowWriter;
+    use ::parquet::basic::{Compression, ZstdLevel};
+    use ::parquet::file::properties::WriterProperties;
+    use arrow_array::{ArrayRef, BinaryArray, Int64Array, LargeStringArray, StringArray, StringViewArray};
+
+    /// A file of these columns with two rows a row group.
+    fn write(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pages.parquet");
+        let batch =
+            RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+                .unwrap();
+        let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(2))
+            .set_compression(compression)
+            .build();
+        let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        (folder, path)
+    }
+
+    fn read(path: &Path, options: &CorpusOptions) -> Vec<Result<RecordPage, String>> {
+        Records::of_file(path, options)
+            .map(|record| {
+                let page = record
+                    .and_then(|record| record.page(options))
+                    .map_err(|error| error.to_string())?;
+                Ok(page.unwrap())
+            })
+            .collect()
+    }
+
+    fn texts() -> [Option<&'static str>; 5] {
+        [Some("One"), Some("Two"), None, Some(""), Some("Five")]
+    }
+
+    #[test]
+    fn rows_of_all_row_groups_are_read_in_every_type_of_text_and_packing() {
+        let columns: [ArrayRef; 4] = [
+            Arc::new(StringArray::from(texts().to_vec())),
+            Arc::new(LargeStringArray::from(texts().to_vec())),
+            Arc::new(StringViewArray::from(texts().to_vec())),
+            Arc::new(BinaryArray::from(texts().map(|text| text.map(str::as_bytes)).to_vec())),
+        ];
+        let packings = [
+            Compression::SNAPPY,
+            Compression::ZSTD(ZstdLevel::default()),
+            Compression::LZ4_RAW,
+            Compression::GZIP(Default::default()),
+        ];
+        for (column, packing) in columns.into_iter().zip(packings) {
+            let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), None, Some(9), Some(-1), Some(0)]));
+            let urls: ArrayRef = Arc::new(StringArray::from(vec!["https://a.example/"; 5]));
+            let (_folder, path) = write(vec![("url", urls), ("text", column), ("id", ids)], packing);
+            let read = read(&path, &CorpusOptions::default());
+            let of = |at: usize| {
+                read[at]
+                    .as_ref()
+                    .map(|record| (record.page.id.as_str(), record.page.text.as_str()))
+            };
+            let second = format!("{}:2", path.display());
+            assert_eq!(
+                [of(0), of(1), of(3), of(4)],
+                [
+                    Ok(("7", "One")),
+                    Ok((second.as_str(), "Two")),
+                    Ok(("-1", "")),
+                    Ok(("0", "Five"))
+                ]
+            );
+            let problem = read[2].as_ref().unwrap_err();
+            assert!(
+                problem.ends_with(": record 3: the column \"text\" is null; wanted text"),
+                "{problem}"
+            );
+            assert_eq!(read[0].as_ref().unwrap().url.as_deref(), Some("https://a.example/"));
+        }
+    }
+
+    #[test]
+    fn the_columns_are_those_that_are_named() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["<p>x"]));
+        let names: ArrayRef = Arc::new(StringArray::from(vec!["n"]));
+        let (_folder, path) = write(vec![("raw", texts), ("name", names)], Compression::UNCOMPRESSED);
+        let mut options = CorpusOptions::default();
+        let problem = read(&path, &options)[0].as_ref().unwrap_err().clone();
+        let wanted =
+            "no column \"text\" (there are: raw, name); name the one of the page with --text-key or --html-key";
+        assert!(problem.ends_with(wanted), "{problem}");
+        options.keys = Keys {
+            html: Some("raw".to_owned()),
+            id: "name".to_owned(),
+            ..Keys::default()
+        };
+        let read = read(&path, &options);
+        let page = &read[0].as_ref().unwrap().page;
+        assert_eq!((page.id.as_str(), page.kind), ("n", crate::page::PageKind::Html));
+    }
+
+    #[test]
+    fn a_column_of_numbers_is_no_text() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let (_folder, path) = write(vec![("text", numbers)], Compression::UNCOMPRESSED);
+        let read = read(&path, &CorpusOptions::default());
+        assert!(read.len() == 1 && read[0].as_ref().unwrap_err().contains("holds Int64, wanted text"));
+    }
+
+    #[test]
+    fn rows_of_a_broken_row_group_are_counted_and_the_others_are_read() {
+        let (_folder, path) = write(
+            vec![("text", Arc::new(StringArray::from(texts().to_vec())) as ArrayRef)],
+            Compression::SNAPPY,
+        );
+        let metadata = ArrowReaderMetadata::load(&File::open(&path).unwrap(), ArrowReaderOptions::new()).unwrap();
+        let (start, length) = metadata.metadata().row_group(1).column(0).byte_range();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[start as usize..(start + length) as usize].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+        let read = read(&path, &CorpusOptions::default());
+        let is_bad: Vec<bool> = read.iter().map(Result::is_err).collect();
+        assert_eq!(is_bad, [false, false, true, true, false]);
+        let problem = read[3].as_ref().unwrap_err();
+        assert!(
+            problem.contains(": record 4: its row group cannot be read: "),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn broken_bytes_make_no_panic() {
+        let texts: Vec<String> = (0..200).map(|n| format!("Text number {n} {}", n % 7)).collect();
+        let column: ArrayRef = Arc::new(StringArray::from(texts));
+        for packing in [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::LZ4_RAW] {
+            let (folder, path) = write(vec![("text", Arc::clone(&column))], packing);
+            let bytes = std::fs::read(&path).unwrap();
+            let broken = folder.path().join("broken.parquet");
+            for step in 0..500 {
+                let mut changed = bytes.clone();
+                let at = step * (bytes.len() - 1) / 499;
+                changed[at] ^= 1 << (step % 8);
+                std::fs::write(&broken, &changed).unwrap();
+                let _ = read(&broken, &CorpusOptions::default());
+            }
+            std::fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+            assert!(read(&broken, &CorpusOptions::default())[0].is_err());
+        }
+    }
+}
