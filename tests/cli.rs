@@ -6,13 +6,14 @@ use std::path::Path;
 use unbait::classifier::Classifier;
 
 /// Documents whose examples need the shipped model.
-const OF_THE_SHIPPED_MODEL: [&str; 6] = [
+const OF_THE_SHIPPED_MODEL: [&str; 7] = [
     "README.md",
     "tests/cli/score.md",
     "tests/cli/clean.md",
     "tests/cli/explain.md",
     "tests/cli/eval.md",
     "tests/cli/main-text.md",
+    "tests/cli/corpus.md",
 ];
 
 /// Documents whose examples make their own model or need none.

@@ -4,10 +4,11 @@
 
 use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
-use crate::inputs::{PathArgs, ReadArgs, for_each_page};
-use crate::output::{Results, WholeFile, note};
+use crate::inputs::{PathArgs, ReadArgs, Worked, for_each_page};
+use crate::output::{Results, WholeFile};
 use std::path::PathBuf;
 use unbait::classifier::Classifier;
+use unbait::corpus::RecordPage;
 use unbait::error::Result;
 use unbait::label::Label;
 use unbait::page::{Page, PageKind};
@@ -55,7 +56,6 @@ impl Target {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<Outcome> {
-    crate::use_threads(args.paths.threads)?;
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
@@ -69,14 +69,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
         None => Target::Stdout(Results::data()),
     };
     let split = args.read.split();
-    let work = |page: Page| {
-        let kept = kept_text(&page, split, &classifier, &balances, &keep)?;
-        Ok((page.id, kept))
+    let work = |page: RecordPage| {
+        let result = kept_text(&page.page, split, &classifier, &balances, &keep)?;
+        let remark = result.is_empty().then_some("no block is kept");
+        Ok(Worked { result, remark })
     };
     let mut is_first = true;
-    let outcome = for_each_page(&args.paths, &options, work, |(id, kept)| {
+    let outcome = for_each_page(&args.paths, &options, work, |kept: String| {
         if kept.is_empty() {
-            note(&format!("{id}: no block is kept"));
             return Ok(());
         }
         if !is_first {
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     })?;
     match target {
         Target::Stdout(mut results) => results.flush()?,
-        Target::File(file) if outcome != Outcome::AllFailed => file.finish()?,
+        Target::File(file) if !matches!(outcome, Outcome::AllFailed | Outcome::Stopped) => file.finish()?,
         Target::File(_) => {}
     }
     Ok(outcome)

@@ -1,44 +1,68 @@
-//! Paths to pages: files, folders and standard input, read in portions, in parallel, with results in the order of the inputs.
+//! Paths to pages: files, folders and standard input, read as a stream, in parallel, with results in the order of the inputs.
 //!
-//! An input that fails is named and the others go on; only a portion of the pages is in memory at any time.
+//! A record that is bad is named, on standard error or in a file, and the others go on.
 
 use crate::Outcome;
-use crate::output::{complain, note};
+use crate::errors::BadRecords;
+use crate::output::note;
+use crate::progress::Progress;
+use crate::workers::{self, Next};
 use clap::ValueEnum;
-use rayon::prelude::*;
-use std::io::Read;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use unbait::classifier::Classifier;
+use unbait::corpus::{Content, CorpusOptions, Format, Keys, Place, Record, RecordPage, Records, unpacked_name};
 use unbait::error::{Error, Result};
-use unbait::page::{MOST_PAGE_BYTES, Page, PageKind, PageOptions, encoding_by_name};
+use unbait::page::{Page, PageKind, PageOptions, encoding_by_name};
 use unbait::segment::Split;
-
-/// Pages that are in memory at once (chosen: enough to keep many threads busy).
-const PORTION: usize = 64;
-
-/// Endings of the files that are read from a folder, besides files without one.
-const ENDINGS: [&str; 6] = ["txt", "text", "md", "html", "htm", "xhtml"];
 
 /// Standard input as a path.
 const STDIN: &str = "-";
 
+/// What is read of a folder, in words.
+const WANTED: &str = "text, HTML, JSON lines, WARC and Parquet files, or files without an ending";
+
 /// Which pages are read.
 #[derive(clap::Args)]
 pub struct PathArgs {
-    /// Files, folders, or - for standard input (also when nothing is given). Of folders, all .txt, .text, .md, .html, .htm and
-    /// .xhtml files and files without an ending are read, in the order of their names; hidden files and links are not
+    /// Files, folders, or - for standard input (also when nothing is given). Pages (.txt, .text, .md, .html, .htm, .xhtml, .shtml),
+    /// JSON lines (.jsonl, .ndjson, .json), web archives (.warc, .wet) and Parquet files (.parquet), all but the last also packed
+    /// (.gz, .zst, .bz2, .xz); other names are told by content. Of folders, files with these endings (but no .json as it is) and
+    /// files without one are read, in the order of their names; hidden files and links are not
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Of folders, read the files whose name, or path in the folder when this has a slash, is like this, such as '*.jsonl.gz' or
+    /// '2024/**/*.html', whatever their endings; can be given several times
+    #[arg(long, value_name = "PATTERN")]
+    glob: Vec<String>,
+    /// Key of JSON lines, or column of Parquet files, that has the page as text
+    #[arg(long, value_name = "KEY", default_value_t = Keys::default().text, conflicts_with = "html_key")]
+    text_key: String,
+    /// Key or column that has the page as HTML
+    #[arg(long, value_name = "KEY")]
+    html_key: Option<String>,
+    /// Key or column that has the page's name; without it in a record: the file and the record's number
+    #[arg(long, value_name = "KEY", default_value_t = Keys::default().id)]
+    id_key: String,
+    /// Write bad records to this file and not to standard error: JSON lines with file, record (its number from 1, of JSON lines the
+    /// line), offset (in bytes; of .warc.gz where the record's member begins) and reason
+    #[arg(long, value_name = "FILE")]
+    errors: Option<PathBuf>,
+    /// Stop at the first bad record; an output file is not written then
+    #[arg(long)]
+    strict: bool,
     /// Number of threads; without it as many as there are processors
     #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    threads: Option<NonZeroUsize>,
 }
 
 /// How pages are read and by which model they are labelled.
 #[derive(clap::Args)]
 pub struct ReadArgs {
-    /// Read every page as this; without it the name's ending decides, then the content
+    /// Read every file as this; without it the name's ending decides, then the content
     #[arg(long = "as", value_enum, value_name = "KIND")]
     kind: Option<KindName>,
     /// Encoding of every page, such as windows-1252; without it: byte order mark, UTF-8, what the page declares, a guess
@@ -57,8 +81,17 @@ pub const BUILT_IN: &str = "blocks";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum KindName {
+    /// A page of HTML
     Html,
+    /// A page of plain text
     Text,
+    /// JSON lines
+    Jsonl,
+    /// A web archive, WARC or WET
+    #[value(alias = "wet")]
+    Warc,
+    /// A Parquet file
+    Parquet,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -69,14 +102,22 @@ enum SplitName {
 }
 
 impl ReadArgs {
-    /// How bytes become pages.
-    pub fn options(&self) -> Result<PageOptions> {
-        let kind = self.kind.map(|kind| match kind {
-            KindName::Html => PageKind::Html,
-            KindName::Text => PageKind::Text,
-        });
+    /// How files are read.
+    pub fn options(&self) -> Result<CorpusOptions> {
+        let (format, kind) = match self.kind {
+            None => (None, None),
+            Some(KindName::Html) => (Some(Format::Page), Some(PageKind::Html)),
+            Some(KindName::Text) => (Some(Format::Page), Some(PageKind::Text)),
+            Some(KindName::Jsonl) => (Some(Format::JsonLines), None),
+            Some(KindName::Warc) => (Some(Format::Warc), None),
+            Some(KindName::Parquet) => (Some(Format::Parquet), None),
+        };
         let encoding = self.encoding.as_deref().map(encoding_by_name).transpose()?;
-        Ok(PageOptions { kind, encoding })
+        Ok(CorpusOptions {
+            format,
+            page: PageOptions { kind, encoding },
+            ..CorpusOptions::default()
+        })
     }
 
     /// How text pages are split.
@@ -117,107 +158,325 @@ pub fn unreadable_bytes(page: &Page) -> Option<String> {
     })
 }
 
-/// Reads one page; `-` is standard input.
-pub fn read_page(path: &Path, options: &PageOptions) -> Result<Page> {
-    let failed = |source| Error::Read {
-        path: path.to_owned(),
-        source,
+/// Reads a file of one page; `-` is standard input.
+pub fn read_page(path: &Path, options: &CorpusOptions) -> Result<Page> {
+    let options = match options.format {
+        Some(Format::JsonLines | Format::Warc | Format::Parquet) => {
+            return Err(Error::Option {
+                option: "--as",
+                problem: "this verb reads one page; wanted html or text".to_owned(),
+            });
+        }
+        Some(Format::Page) | None => CorpusOptions {
+            format: Some(Format::Page),
+            ..options.clone()
+        },
     };
-    let mut bytes = Vec::new();
-    // one byte more than allowed tells a page that is too large, whatever its size
-    let most = MOST_PAGE_BYTES as u64 + 1;
+    let page = records_of(path, &options)
+        .next()
+        .transpose()?
+        .map(|record| record.page(&options))
+        .transpose()?;
+    match page.flatten() {
+        Some(page) => Ok(page.page),
+        None => Err(Error::Corpus {
+            path: path.to_owned(),
+            problem: "this holds no page".to_owned(),
+        }),
+    }
+}
+
+fn records_of(path: &Path, options: &CorpusOptions) -> Records {
     if path.as_os_str() == STDIN {
-        std::io::stdin()
-            .lock()
-            .take(most)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
+        Records::of_reader(path, std::io::stdin(), options)
     } else {
-        std::fs::File::open(path)
-            .map_err(failed)?
-            .take(most)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
+        Records::of_file(path, options)
     }
-    let id = path.display().to_string();
-    if bytes.len() > MOST_PAGE_BYTES {
-        return Err(Error::PageTooLarge {
-            id,
-            bytes: bytes.len(),
-            most: MOST_PAGE_BYTES,
-        });
-    }
-    Page::from_bytes(&id, &bytes, options)
+}
+
+/// The result for a page, and what there is to say about it.
+pub struct Worked<T> {
+    /// The result.
+    pub result: T,
+    /// Said with the page's id, or counted when pages are records of a file.
+    pub remark: Option<&'static str>,
+}
+
+/// What became of a record.
+struct Handled<T> {
+    place: Option<Place>,
+    is_whole_file: bool,
+    result: Result<Option<Found<T>>>,
+}
+
+/// A page with its result.
+struct Found<T> {
+    id: String,
+    worked: Worked<T>,
+    unreadable_bytes: Option<String>,
+}
+
+/// What is said when a record's bytes could not be read.
+const UNREADABLE: &str = "some bytes are no text in the record's encoding and stand as U+FFFD";
+
+/// How many records there were.
+#[derive(Default)]
+struct Counts {
+    done: u64,
+    failed: u64,
+    without_page: u64,
+    has_corpus: bool,
+    remarks: BTreeMap<&'static str, u64>,
 }
 
 /// Reads all pages, has each one worked on in parallel, and hands the results over in the order of the inputs.
 ///
 /// # Errors
-/// [`Error::Option`] when the paths lead to no page; those of `take`. What `work` fails with is named on standard error.
+/// [`Error::Option`] when the paths lead to no file; [`Error::Changed`]; those of `take`. What `work` fails with is a bad record.
 pub fn for_each_page<T: Send>(
     args: &PathArgs,
-    options: &PageOptions,
-    work: impl Fn(Page) -> Result<T> + Sync,
+    options: &CorpusOptions,
+    work: impl Fn(RecordPage) -> Result<Worked<T>> + Sync,
     mut take: impl FnMut(T) -> Result<()>,
 ) -> Result<Outcome> {
-    let mut inputs = inputs(&args.paths).peekable();
-    let (mut done, mut failed) = (0usize, 0usize);
-    while inputs.peek().is_some() {
-        let portion: Vec<Result<PathBuf>> = inputs.by_ref().take(PORTION).collect();
-        let read_and_work = |input: Result<PathBuf>| {
-            let page = read_page(&input?, options)?;
-            let warning = unreadable_bytes(&page);
-            Ok((work(page)?, warning))
-        };
-        let results: Vec<Result<(T, Option<String>)>> = portion.into_par_iter().map(read_and_work).collect();
-        for result in results {
-            match result {
-                Ok((result, warning)) => {
-                    done += 1;
-                    if let Some(warning) = warning {
-                        note(&warning);
-                    }
-                    take(result)?;
-                }
-                Err(error) => {
-                    failed += 1;
-                    complain(&error);
+    let options = CorpusOptions {
+        keys: args.keys(),
+        ..options.clone()
+    };
+    let wanted = Wanted::new(&args.glob)?;
+    let mut bad = BadRecords::new(args.errors.as_deref())?;
+    let progress = Progress::new(|| total_bytes(&args.paths, &wanted), &options.bytes_read);
+    let files = AtomicU64::new(0);
+    let records = files_of(&args.paths, &wanted).flat_map(|path| -> Box<dyn Iterator<Item = Result<Record>> + Send> {
+        files.fetch_add(1, Ordering::Relaxed);
+        match path {
+            Ok(path) => Box::new(records_of(&path, &options)),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    });
+    let handle = |record: Result<Record>| handle(record, &options, &work);
+    let mut counts = Counts::default();
+    let mut stopped = false;
+    workers::in_order(workers::count(args.threads), records, size, handle, |handled| {
+        progress.advance();
+        counts.has_corpus |= !handled.is_whole_file;
+        match handled.result {
+            Ok(Some(found)) => {
+                counts.done += 1;
+                take(found.worked.result)?;
+                counts.remark(
+                    &progress,
+                    handled.is_whole_file,
+                    &found.id,
+                    found.worked.remark,
+                    found.unreadable_bytes,
+                );
+            }
+            Ok(None) => counts.without_page += 1,
+            Err(error @ Error::Changed { .. }) => return Err(error),
+            Err(error) => {
+                counts.failed += 1;
+                progress.pause(|| bad.add(handled.place.as_ref(), handled.is_whole_file, &error, args.strict))?;
+                if args.strict {
+                    stopped = true;
+                    return Ok(Next::Stop);
                 }
             }
         }
+        Ok(Next::On)
+    })?;
+    progress.end();
+    bad.finish()?;
+    if files.into_inner() == 0 {
+        return Err(nothing_found(args));
     }
-    match (done, failed) {
-        (0, 0) => Err(nothing_found(&args.paths)),
-        (_, 0) => Ok(Outcome::Done),
-        (0, _) => Ok(Outcome::AllFailed),
-        (_, _) => Ok(Outcome::SomeFailed),
+    counts.say(args.errors.as_deref());
+    Ok(match (counts.done + counts.without_page, counts.failed) {
+        _ if stopped => Outcome::Stopped,
+        (_, 0) => Outcome::Done,
+        (0, _) => Outcome::AllFailed,
+        (_, _) => Outcome::SomeFailed,
+    })
+}
+
+fn handle<T>(
+    record: Result<Record>,
+    options: &CorpusOptions,
+    work: &impl Fn(RecordPage) -> Result<Worked<T>>,
+) -> Handled<T> {
+    let record = match record {
+        Ok(record) => record,
+        Err(error) => {
+            return Handled {
+                place: None,
+                is_whole_file: !matches!(error, Error::BadRecord { .. }),
+                result: Err(error),
+            };
+        }
+    };
+    let is_whole_file = record.is_whole_file();
+    let worked = || {
+        let Some(page) = record.page(options)? else {
+            return Ok(None);
+        };
+        let (id, unreadable_bytes) = (page.page.id.clone(), unreadable_bytes(&page.page));
+        Ok(Some(Found {
+            id,
+            worked: work(page)?,
+            unreadable_bytes,
+        }))
+    };
+    let result = worked();
+    Handled {
+        place: Some(record.place),
+        is_whole_file,
+        result,
     }
 }
 
-fn nothing_found(paths: &[PathBuf]) -> Error {
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    let endings: Vec<String> = ENDINGS.iter().map(|ending| format!(".{ending}")).collect();
+/// Bytes of a record in memory.
+fn size(record: &Result<Record>) -> usize {
+    match record.as_ref().map(|record| &record.content) {
+        Ok(Content::Page(bytes) | Content::Json(bytes)) => bytes.len(),
+        Ok(Content::Warc(record)) => record.bytes(),
+        Ok(Content::Row(row)) => row.bytes(),
+        Ok(Content::File) | Err(_) => 0,
+    }
+}
+
+impl Counts {
+    /// Says what there is to say about a page, or counts it.
+    fn remark(
+        &mut self,
+        progress: &Progress,
+        is_whole_file: bool,
+        id: &str,
+        remark: Option<&'static str>,
+        unreadable_bytes: Option<String>,
+    ) {
+        if is_whole_file {
+            let remark = remark.map(|remark| format!("{id}: {remark}"));
+            for remark in unreadable_bytes.into_iter().chain(remark) {
+                progress.pause(|| note(&remark));
+            }
+        } else {
+            for remark in unreadable_bytes.map(|_| UNREADABLE).into_iter().chain(remark) {
+                *self.remarks.entry(remark).or_default() += 1;
+            }
+        }
+    }
+
+    /// Says what was counted, when there is more to say than that all went well.
+    fn say(&self, errors: Option<&Path>) {
+        for (remark, count) in &self.remarks {
+            note(&format!("{count} of the records: {remark}"));
+        }
+        let where_to = match errors {
+            Some(file) if self.failed > 0 => format!(" (see {})", file.display()),
+            Some(_) | None => String::new(),
+        };
+        if (self.has_corpus && self.failed + self.without_page > 0) || !where_to.is_empty() {
+            note(&format!("{}{where_to}", self.in_words()));
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let count = |count: u64, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+        let without_page = match self.without_page {
+            0 => String::new(),
+            some => format!(", {some} without a page"),
+        };
+        format!(
+            "{}: {}{without_page}, {} bad",
+            count(self.done + self.without_page + self.failed, "record", "records"),
+            count(self.done, "page", "pages"),
+            self.failed
+        )
+    }
+}
+
+impl PathArgs {
+    fn keys(&self) -> Keys {
+        Keys {
+            text: self.text_key.clone(),
+            html: self.html_key.clone(),
+            id: self.id_key.clone(),
+        }
+    }
+}
+
+fn nothing_found(args: &PathArgs) -> Error {
+    let names: Vec<String> = args.paths.iter().map(|path| path.display().to_string()).collect();
+    let wanted = match args.glob.as_slice() {
+        [] => format!("{WANTED} are read"),
+        patterns => format!("files like {} are read", patterns.join(" or ")),
+    };
     Error::Option {
         option: "PATH",
-        problem: format!(
-            "no page in {}; of folders, files with {} or no ending are read",
-            names.join(", "),
-            endings.join(", ")
-        ),
+        problem: format!("no page in {}; of folders, {wanted}", names.join(", ")),
     }
+}
+
+// ---- files of folders
+
+/// Which files of folders are read.
+struct Wanted {
+    /// Patterns for names and for paths; without any, endings decide.
+    patterns: Option<(GlobSet, GlobSet)>,
+}
+
+impl Wanted {
+    fn new(patterns: &[String]) -> Result<Self> {
+        if patterns.is_empty() {
+            return Ok(Self { patterns: None });
+        }
+        let failed = |error: globset::Error| Error::Option {
+            option: "--glob",
+            problem: format!("{error}; wanted a pattern such as '*.jsonl.gz' or '2024/**/*.html'"),
+        };
+        let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
+        for pattern in patterns {
+            let glob = GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .build()
+                .map_err(failed)?;
+            if pattern.contains('/') { &mut paths } else { &mut names }.add(glob);
+        }
+        Ok(Self {
+            patterns: Some((names.build().map_err(failed)?, paths.build().map_err(failed)?)),
+        })
+    }
+
+    fn wants(&self, folder: &Path, file: &Path) -> bool {
+        match &self.patterns {
+            Some((names, paths)) => {
+                let is_path = paths.is_match(file.strip_prefix(folder).unwrap_or(file));
+                is_path || file.file_name().is_some_and(|name| names.is_match(name))
+            }
+            None => has_wanted_ending(file),
+        }
+    }
+}
+
+fn has_wanted_ending(file: &Path) -> bool {
+    // settings and the like are JSON too; packed they are a corpus
+    let is_settings = file
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    (Format::of_name(file).is_some() && !is_settings) || unpacked_name(file).extension().is_none()
 }
 
 /// The files that the paths lead to, one after the other; a folder is listed as it is reached.
-fn inputs(paths: &[PathBuf]) -> Box<dyn Iterator<Item = Result<PathBuf>> + '_> {
+fn files_of<'a>(paths: &'a [PathBuf], wanted: &'a Wanted) -> Box<dyn Iterator<Item = Result<PathBuf>> + Send + 'a> {
     if paths.is_empty() {
         return Box::new(std::iter::once(Ok(PathBuf::from(STDIN))));
     }
     Box::new(
         paths
             .iter()
-            .flat_map(|path| -> Box<dyn Iterator<Item = Result<PathBuf>>> {
+            .flat_map(|path| -> Box<dyn Iterator<Item = Result<PathBuf>> + Send> {
                 if path.as_os_str() != STDIN && path.is_dir() {
-                    Box::new(files_in(path))
+                    Box::new(files_in(path, wanted))
                 } else {
                     Box::new(std::iter::once(Ok(path.clone())))
                 }
@@ -225,15 +484,17 @@ fn inputs(paths: &[PathBuf]) -> Box<dyn Iterator<Item = Result<PathBuf>> + '_> {
     )
 }
 
-fn files_in(folder: &Path) -> impl Iterator<Item = Result<PathBuf>> {
+fn files_in<'a>(folder: &'a Path, wanted: &'a Wanted) -> impl Iterator<Item = Result<PathBuf>> + Send + 'a {
     let is_hidden =
         |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
     walkdir::WalkDir::new(folder)
         .sort_by_file_name()
         .into_iter()
         .filter_entry(move |entry| !is_hidden(entry))
-        .filter_map(|entry| match entry {
-            Ok(entry) if entry.file_type().is_file() && is_wanted(entry.path()) => Some(Ok(entry.into_path())),
+        .filter_map(move |entry| match entry {
+            Ok(entry) if entry.file_type().is_file() && wanted.wants(folder, entry.path()) => {
+                Some(Ok(entry.into_path()))
+            }
             Ok(_) => None,
             Err(error) => Some(Err(Error::Read {
                 path: error.path().unwrap_or(Path::new("")).to_owned(),
@@ -244,7 +505,56 @@ fn files_in(folder: &Path) -> impl Iterator<Item = Result<PathBuf>> {
         })
 }
 
-fn is_wanted(path: &Path) -> bool {
-    let Some(ending) = path.extension() else { return true };
-    ENDINGS.iter().any(|wanted| ending.eq_ignore_ascii_case(wanted))
+/// Bytes of all files; `None` when that cannot be known, as of standard input.
+fn total_bytes(paths: &[PathBuf], wanted: &Wanted) -> Option<u64> {
+    files_of(paths, wanted)
+        .filter_map(Result::ok)
+        .map(|file| {
+            let metadata = std::fs::metadata(file).ok()?;
+            metadata.is_file().then_some(metadata.len())
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wants(patterns: &[&str], file: &str) -> bool {
+        let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+        Wanted::new(&patterns)
+            .unwrap()
+            .wants(Path::new("a/b"), &Path::new("a/b").join(file))
+    }
+
+    #[test]
+    fn of_folders_files_are_read_by_their_ending() {
+        for file in [
+            "x.txt",
+            "x.HTML",
+            "x.jsonl",
+            "x.json.gz",
+            "x.warc.gz",
+            "x.wet.xz",
+            "x.parquet",
+            "x",
+            "x.zst",
+        ] {
+            assert!(wants(&[], file), "{file}");
+        }
+        for file in ["x.json", "x.csv", "x.tar.gz", "x.png", "x.safetensors"] {
+            assert!(!wants(&[], file), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_for_names_and_with_a_slash_for_paths() {
+        assert!(wants(&["*.csv"], "c/d/x.csv") && !wants(&["*.csv"], "x.txt"));
+        assert!(
+            wants(&["c/*.txt"], "c/x.txt") && !wants(&["c/*.txt"], "c/d/x.txt") && !wants(&["c/*.txt"], "d/c/x.txt")
+        );
+        assert!(wants(&["c/**/*.txt"], "c/d/x.txt"));
+        assert!(wants(&["*.a", "*.b"], "x.b"));
+        assert!(Wanted::new(&["[".to_owned()]).is_err());
+    }
 }

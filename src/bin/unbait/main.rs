@@ -4,6 +4,7 @@
 
 mod choice;
 mod clean;
+mod errors;
 mod eval;
 mod explain;
 mod export;
@@ -11,10 +12,12 @@ mod figures;
 mod import;
 mod inputs;
 mod output;
+mod progress;
 mod score;
 mod terminal;
 mod train;
 mod training;
+mod workers;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -31,7 +34,7 @@ struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  some inputs failed; each is named on standard error
+  1  some inputs or records failed; each is named on standard error, or in the file of --errors
   2  wrong usage, or nothing could be done
   3  a figure is below the one given by --fail-under";
 
@@ -60,6 +63,8 @@ pub enum Outcome {
     Done,
     /// Some inputs failed; each was named.
     SomeFailed,
+    /// One input failed, and nothing behind it was done because of --strict.
+    Stopped,
     /// All inputs failed; each was named.
     AllFailed,
     /// A figure is below the one that was asked for.
@@ -70,7 +75,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {
             Outcome::Done => 0,
-            Outcome::SomeFailed => 1,
+            Outcome::SomeFailed | Outcome::Stopped => 1,
             Outcome::AllFailed => 2,
             Outcome::Below => 3,
         })

@@ -17,13 +17,18 @@ pub fn note(message: &str) {
 
 /// Names an error and its causes on standard error.
 pub fn complain(error: &Error) {
+    note(&message(error));
+}
+
+/// An error and its causes in words.
+pub fn message(error: &Error) -> String {
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         message.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    note(&message);
+    message
 }
 
 /// Standard output.

@@ -4,8 +4,8 @@
 
 use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
-use crate::inputs::{PathArgs, ReadArgs, for_each_page};
-use crate::output::{Results, json, note};
+use crate::inputs::{PathArgs, ReadArgs, Worked, for_each_page};
+use crate::output::{Results, json};
 use crate::terminal::{style, visible, width, wrapped};
 use clap::ValueEnum;
 use ndarray::{Array2, ArrayView1};
@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use std::io::IsTerminal;
 use unbait::balance::Balance;
 use unbait::classifier::Classifier;
+use unbait::corpus::RecordPage;
 use unbait::error::Result;
 use unbait::html::{Document, ElementId};
 use unbait::label::{Label, LabelSet};
@@ -64,6 +65,7 @@ enum Color {
 /// A page that was scored.
 struct Scored {
     page: Page,
+    url: Option<String>,
     segmented: Segmented,
     language: &'static str,
     /// Shape (blocks, labels).
@@ -73,7 +75,6 @@ struct Scored {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<Outcome> {
-    crate::use_threads(args.paths.threads)?;
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
@@ -90,17 +91,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
         results.write("id\ti\tlabel\tp\ttext\n")?;
     }
     let split = args.read.split();
-    let work = |page: Page| {
+    let work = |page: RecordPage| {
         let (scored, balance) = score(page, split, &classifier, &balances)?;
-        let empty = scored.labels.is_empty().then(|| scored.page.id.clone());
-        Ok((written(&scored, classifier.labels(), balance, format)?, empty))
+        Ok(Worked {
+            result: written(&scored, classifier.labels(), balance, format)?,
+            remark: scored.labels.is_empty().then_some("no visible text"),
+        })
     };
-    let outcome = for_each_page(&args.paths, &options, work, |(text, empty)| {
-        if let Some(id) = empty {
-            note(&format!("{id}: no visible text"));
-        }
-        results.write(&text)
-    })?;
+    let outcome = for_each_page(&args.paths, &options, work, |text| results.write(&text))?;
     results.flush()?;
     Ok(outcome)
 }
@@ -114,7 +112,7 @@ fn color(color: Color) -> anstream::ColorChoice {
 }
 
 fn score<'b>(
-    page: Page,
+    RecordPage { page, url }: RecordPage,
     split: Split,
     classifier: &Classifier,
     balances: &'b Balances,
@@ -125,6 +123,7 @@ fn score<'b>(
     let labels = balance.labels(probabilities.view());
     let scored = Scored {
         page,
+        url,
         language: labelled.language.code(),
         segmented: labelled.segmented,
         probabilities,
@@ -158,6 +157,8 @@ impl Scored {
 #[derive(Serialize)]
 struct Record<'a> {
     id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
     kind: &'static str,
     lang: &'static str,
     blocks: Vec<BlockRecord<'a>>,
@@ -223,6 +224,7 @@ fn record<'a>(scored: &'a Scored, names: &'a LabelSet, balance: &Balance) -> Rec
     });
     Record {
         id: &scored.page.id,
+        url: scored.url.as_deref(),
         kind: scored.page.kind.as_str(),
         lang: scored.language,
         blocks: blocks.collect(),
