@@ -12,6 +12,7 @@ pub mod warc;
 use crate::error::{Error, Result};
 use crate::page::{MOST_PAGE_BYTES, Page, PageKind, PageOptions};
 use packed::{Packing, Source, Window, unpack};
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
@@ -81,7 +82,7 @@ pub fn unpacked_name(path: &Path) -> &Path {
 /// Where records have their page and its name: keys of JSON objects, columns of Parquet files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
-    /// The page as plain text; not read when `html` is given.
+    /// The page as plain text; not read when `html` is given, and written in any case.
     pub text: String,
     /// The page as HTML.
     pub html: Option<String>,
@@ -189,6 +190,15 @@ pub enum Content {
     Row(parquet::Row),
 }
 
+/// How many blocks of a page were kept and taken out, by label.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct BlockCounts {
+    /// Blocks that are in the text.
+    pub kept: BTreeMap<String, usize>,
+    /// Blocks that are not.
+    pub removed: BTreeMap<String, usize>,
+}
+
 /// The page of a record.
 #[derive(Clone, Debug)]
 pub struct RecordPage {
@@ -202,6 +212,27 @@ impl Record {
     /// Whether the file is this one page.
     pub fn is_whole_file(&self) -> bool {
         matches!(self.content, Content::File | Content::Page(_))
+    }
+
+    /// Whether a page's text can be written in the form that the record has: text pages and JSON lines.
+    pub fn has_text_form(&self, kind: PageKind) -> bool {
+        match &self.content {
+            Content::File | Content::Page(_) => kind == PageKind::Text,
+            Content::Json(_) => true,
+            Content::Warc(_) | Content::Row(_) => false,
+        }
+    }
+
+    /// The record with another text and with counts of its blocks, without a line end; all else stays byte for byte. `None` for
+    /// what is no JSON object.
+    ///
+    /// # Errors
+    /// [`Error::BadRecord`] for a line that is no object.
+    pub fn with_text(&self, keys: &Keys, text: &str, counts: &BlockCounts) -> Result<Option<String>> {
+        match &self.content {
+            Content::Json(line) => json_lines::with_text(line, &self.place, keys, text, counts).map(Some),
+            Content::File | Content::Page(_) | Content::Warc(_) | Content::Row(_) => Ok(None),
+        }
     }
 
     /// Makes it a page; `None` for records of archives that hold no page, such as pictures and redirections.

@@ -3,17 +3,24 @@
 //! Lines are found before they are parsed, so that a broken one costs no other.
 
 use super::packed::{Source, Window};
-use super::{Content, Keys, MOST_RECORD_BYTES, Place, Record, RecordPage};
+use super::{BlockCounts, Content, Keys, MOST_RECORD_BYTES, Place, Record, RecordPage};
 use crate::error::Result;
 use crate::page::Page;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Key of a page's address.
 const URL: &str = "url";
+
+/// Key of the object in which a record has what is known of it besides its text.
+const METADATA: &str = "metadata";
+
+/// Key of our counts in it.
+const UNBAIT: &str = "unbait";
 
 /// Most bytes of a value that an error quotes (chosen).
 const QUOTED: usize = 40;
@@ -168,6 +175,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What stands between the last key's value and a further key.
+    fn comma(&self) -> &'static str {
+        if self.0.is_empty() { "" } else { "," }
+    }
+
     /// The names of all keys, for people.
     fn names(&self) -> String {
         self.0
@@ -222,6 +234,65 @@ pub(super) fn page(line: &[u8], place: &Place, keys: &Keys) -> Result<RecordPage
         page: Page::from_text(&id, text, Some(kind))?,
         url,
     })
+}
+
+/// The line with another text and with counts at `metadata.unbait`; every other byte stays as it is. A record without the text's key
+/// gets it, and when `metadata` is no object the counts stand at `unbait`.
+pub(super) fn with_text(line: &[u8], place: &Place, keys: &Keys, text: &str, counts: &BlockCounts) -> Result<String> {
+    let failed = |problem| place.error(problem);
+    let fields = Fields::parse(line).map_err(failed)?;
+    let counts = json(counts).map_err(failed)?;
+    let mut edits = Vec::new();
+    let mut added = Vec::new();
+    let mut set = |key: &str, value: String| match fields.get(key)? {
+        Some(old) => {
+            edits.push((span(line, old), value));
+            Ok(())
+        }
+        None => {
+            added.push(format!("{}:{value}", json(&key)?));
+            Ok(())
+        }
+    };
+    set(&keys.text, json(&text).map_err(failed)?).map_err(failed)?;
+    match fields.get(METADATA).map_err(failed)? {
+        None => set(METADATA, format!("{{\"{UNBAIT}\":{counts}}}")).map_err(failed)?,
+        Some(metadata) if !metadata.get().starts_with('{') => set(UNBAIT, counts).map_err(failed)?,
+        Some(metadata) => {
+            let inner = Fields::parse(metadata.get().as_bytes()).map_err(failed)?;
+            match inner.get(UNBAIT).map_err(failed)? {
+                Some(old) => edits.push((span(line, old), counts)),
+                None => {
+                    let end = span(line, metadata).end - 1;
+                    edits.push((end..end, format!("{}\"{UNBAIT}\":{counts}", inner.comma())));
+                }
+            }
+        }
+    }
+    if !added.is_empty() {
+        let end = line.trim_ascii_end().len() - 1;
+        edits.push((end..end, format!("{}{}", fields.comma(), added.join(","))));
+    }
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut bytes = Vec::with_capacity(line.len() + text.len());
+    let mut from = 0;
+    for (range, value) in edits {
+        bytes.extend_from_slice(&line[from..range.start]);
+        bytes.extend_from_slice(value.as_bytes());
+        from = range.end;
+    }
+    bytes.extend_from_slice(&line[from..]);
+    String::from_utf8(bytes).map_err(|error| failed(format!("no JSON object: {error}")))
+}
+
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, String> {
+    serde_json::to_string(value).map_err(|error| error.to_string())
+}
+
+/// Where a value that was parsed from a line stands in it.
+fn span(line: &[u8], value: &RawValue) -> Range<usize> {
+    let start = value.get().as_ptr().addr() - line.as_ptr().addr();
+    start..start + value.get().len()
 }
 
 fn string(value: &RawValue, key: &str) -> Result<String, String> {
@@ -381,6 +452,50 @@ mod tests {
         let page = page(b"\xef\xbb\xbf{\"text\":\"x\"}", &place, &Keys::default()).unwrap();
         assert_eq!(page.page.text, "x");
         assert!(begins_lines(b"\xef\xbb\xbf{\"text\":\"x\"}\n"));
+    }
+
+    #[test]
+    fn only_the_text_and_the_counts_are_written_anew() {
+        let counts = BlockCounts {
+            kept: [("body".to_owned(), 2)].into(),
+            removed: [("promo".to_owned(), 1)].into(),
+        };
+        let place = Place {
+            file: Arc::from(Path::new("x.jsonl")),
+            record: 1,
+            offset: Some(0),
+        };
+        let ours = r#"{"kept":{"body":2},"removed":{"promo":1}}"#;
+        let written = |line: &str| with_text(line.as_bytes(), &place, &Keys::default(), "a\n\"b\"", &counts).unwrap();
+        for (line, wanted) in [
+            (
+                r#" { "n" : 1.50, "text":"\u00e4","big":123456789012345678901,"o":{"a" :[1,2]} } "#,
+                r#" { "n" : 1.50, "text":"a\n\"b\"","big":123456789012345678901,"o":{"a" :[1,2]} ,"metadata":{"unbait":OURS}} "#,
+            ),
+            (
+                r#"{"metadata":{"url":"u"},"text":"x"}"#,
+                r#"{"metadata":{"url":"u","unbait":OURS},"text":"a\n\"b\""}"#,
+            ),
+            (
+                r#"{"text":"x","metadata":{}}"#,
+                r#"{"text":"a\n\"b\"","metadata":{"unbait":OURS}}"#,
+            ),
+            (
+                r#"{"metadata":{"unbait":{"old":1},"b":2},"text":"x"}"#,
+                r#"{"metadata":{"unbait":OURS,"b":2},"text":"a\n\"b\""}"#,
+            ),
+            (
+                r#"{"text":"x","metadata":"m"}"#,
+                r#"{"text":"a\n\"b\"","metadata":"m","unbait":OURS}"#,
+            ),
+            (
+                r#"{"html":"<p>x"}"#,
+                r#"{"html":"<p>x","text":"a\n\"b\"","metadata":{"unbait":OURS}}"#,
+            ),
+            ("{}", r#"{"text":"a\n\"b\"","metadata":{"unbait":OURS}}"#),
+        ] {
+            assert_eq!(written(line), wanted.replace("OURS", ours));
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@
 
 use memchr::memmem;
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
 
 /// Bytes that are read at once (chosen).
 const CHUNK: usize = 1 << 16;
@@ -35,6 +36,14 @@ impl Packing {
     /// How bytes that begin so are packed; `None` when they are not.
     pub fn of_content(head: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|packing| head.starts_with(packing.magic()))
+    }
+
+    /// How a file of this name is packed.
+    pub fn of_name(path: &Path) -> Option<Self> {
+        let ending = path.extension()?;
+        Self::ALL
+            .into_iter()
+            .find(|packing| ending.eq_ignore_ascii_case(packing.ending()))
     }
 
     /// The ending of packed files' names, without its dot.
@@ -89,6 +98,75 @@ pub fn unpack(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Source>>
         Some(Packing::Bzip2) => Box::new(UntilFault::new(bzip2::bufread::MultiBzDecoder::new(packed))),
         Some(Packing::Xz) => Box::new(UntilFault::new(liblzma::bufread::XzDecoder::new_multi_decoder(packed))),
     })
+}
+
+/// Packs what is written to it, with the effort that each packing's own tool has by default.
+pub enum Packer<W: Write> {
+    /// As it is.
+    Plain(W),
+    /// gzip.
+    Gzip(flate2::write::GzEncoder<W>),
+    /// Zstandard.
+    Zstd(zstd::Encoder<'static, W>),
+    /// bzip2.
+    Bzip2(bzip2::write::BzEncoder<W>),
+    /// xz.
+    Xz(liblzma::write::XzEncoder<W>),
+}
+
+/// Effort of xz (its tool's default).
+const XZ_LEVEL: u32 = 6;
+
+impl<W: Write> Packer<W> {
+    /// Packs into a writer.
+    ///
+    /// # Errors
+    /// An encoder of which no memory could be had.
+    pub fn new(packing: Option<Packing>, writer: W) -> io::Result<Self> {
+        Ok(match packing {
+            None => Self::Plain(writer),
+            Some(Packing::Gzip) => Self::Gzip(flate2::write::GzEncoder::new(writer, flate2::Compression::default())),
+            Some(Packing::Zstd) => Self::Zstd(zstd::Encoder::new(writer, zstd::DEFAULT_COMPRESSION_LEVEL)?),
+            Some(Packing::Bzip2) => Self::Bzip2(bzip2::write::BzEncoder::new(writer, bzip2::Compression::best())),
+            Some(Packing::Xz) => Self::Xz(liblzma::write::XzEncoder::new(writer, XZ_LEVEL)),
+        })
+    }
+
+    /// Writes the end, and gives the writer back.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn finish(self) -> io::Result<W> {
+        match self {
+            Self::Plain(writer) => Ok(writer),
+            Self::Gzip(packer) => packer.finish(),
+            Self::Zstd(packer) => packer.finish(),
+            Self::Bzip2(packer) => packer.finish(),
+            Self::Xz(packer) => packer.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Packer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(writer) => writer.write(bytes),
+            Self::Gzip(packer) => packer.write(bytes),
+            Self::Zstd(packer) => packer.write(bytes),
+            Self::Bzip2(packer) => packer.write(bytes),
+            Self::Xz(packer) => packer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(writer) => writer.flush(),
+            Self::Gzip(packer) => packer.flush(),
+            Self::Zstd(packer) => packer.flush(),
+            Self::Bzip2(packer) => packer.flush(),
+            Self::Xz(packer) => packer.flush(),
+        }
+    }
 }
 
 // ---- a window on a source
@@ -465,7 +543,6 @@ fn begins_member<S: Source>(packed: &mut Window<S>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -500,41 +577,34 @@ mod tests {
         }
     }
 
+    fn packed(packing: Option<Packing>, bytes: &[u8]) -> Vec<u8> {
+        let mut packer = Packer::new(packing, Vec::new()).unwrap();
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    }
+
     #[test]
     fn every_packing_is_told_by_content_and_unpacked() {
         let plain = text(1, 300_000);
-        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
-        xz.write_all(&plain).unwrap();
-        let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-        bz2.write_all(&plain).unwrap();
-        let packed = [
-            plain.clone(),
-            gzip(&plain),
-            zstd::encode_all(&plain[..], 1).unwrap(),
-            bz2.finish().unwrap(),
-            xz.finish().unwrap(),
-        ];
-        for bytes in packed {
+        for packing in Packing::ALL {
+            let bytes = packed(Some(packing), &plain);
+            assert_eq!(Packing::of_content(&bytes), Some(packing));
+            assert_eq!(
+                Packing::of_name(Path::new(&format!("x.{}", packing.ending()))),
+                Some(packing)
+            );
             assert_eq!(read(bytes), (plain.clone(), 0));
         }
+        assert_eq!(read(packed(None, &plain)), (plain, 0));
         assert_eq!(read(Vec::new()), (Vec::new(), 0));
     }
 
     #[test]
     fn packed_files_in_a_row_are_one() {
         let plain = text(2, 1000);
-        let twice = |packed: Vec<u8>| [packed.clone(), packed].concat();
-        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
-        xz.write_all(&plain).unwrap();
-        let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-        bz2.write_all(&plain).unwrap();
-        for packed in [
-            gzip(&plain),
-            zstd::encode_all(&plain[..], 1).unwrap(),
-            bz2.finish().unwrap(),
-            xz.finish().unwrap(),
-        ] {
-            assert_eq!(read(twice(packed)), (twice(plain.clone()), 0));
+        for packing in Packing::ALL {
+            let twice = packed(Some(packing), &plain).repeat(2);
+            assert_eq!(read(twice), (plain.repeat(2), 0));
         }
     }
 
