@@ -8,7 +8,7 @@ use crate::inputs::{PathArgs, ReadArgs, Worked, for_each_page};
 use crate::output::{Results, WholeFile};
 use std::path::PathBuf;
 use unbait::classifier::Classifier;
-use unbait::corpus::RecordPage;
+use unbait::corpus::{Record, RecordPage};
 use unbait::error::Result;
 use unbait::label::Label;
 use unbait::page::{Page, PageKind};
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         None => Target::Stdout(Results::data()),
     };
     let split = args.read.split();
-    let work = |page: RecordPage| {
+    let work = |_: &Record, page: RecordPage| {
         let result = kept_text(&page.page, split, &classifier, &balances, &keep)?;
         let remark = result.is_empty().then_some("no block is kept");
         Ok(Worked { result, remark })

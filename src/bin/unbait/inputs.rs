@@ -39,9 +39,9 @@ pub struct PathArgs {
     #[arg(long, value_name = "PATTERN")]
     glob: Vec<String>,
     /// Key of JSON lines, or column of Parquet files, that has the page as text
-    #[arg(long, value_name = "KEY", default_value_t = Keys::default().text, conflicts_with = "html_key")]
+    #[arg(long, value_name = "KEY", default_value_t = Keys::default().text)]
     text_key: String,
-    /// Key or column that has the page as HTML
+    /// Key or column that has the page as HTML, which is read in place of the text
     #[arg(long, value_name = "KEY")]
     html_key: Option<String>,
     /// Key or column that has the page's name; without it in a record: the file and the record's number
@@ -236,7 +236,7 @@ struct Counts {
 pub fn for_each_page<T: Send>(
     args: &PathArgs,
     options: &CorpusOptions,
-    work: impl Fn(RecordPage) -> Result<Worked<T>> + Sync,
+    work: impl Fn(&Record, RecordPage) -> Result<Worked<T>> + Sync,
     mut take: impl FnMut(T) -> Result<()>,
 ) -> Result<Outcome> {
     let options = CorpusOptions {
@@ -302,7 +302,7 @@ pub fn for_each_page<T: Send>(
 fn handle<T>(
     record: Result<Record>,
     options: &CorpusOptions,
-    work: &impl Fn(RecordPage) -> Result<Worked<T>>,
+    work: &impl Fn(&Record, RecordPage) -> Result<Worked<T>>,
 ) -> Handled<T> {
     let record = match record {
         Ok(record) => record,
@@ -322,7 +322,7 @@ fn handle<T>(
         let (id, unreadable_bytes) = (page.page.id.clone(), unreadable_bytes(&page.page));
         Ok(Some(Found {
             id,
-            worked: work(page)?,
+            worked: work(&record, page)?,
             unreadable_bytes,
         }))
     };
@@ -396,7 +396,8 @@ impl Counts {
 }
 
 impl PathArgs {
-    fn keys(&self) -> Keys {
+    /// Where records have their pages.
+    pub fn keys(&self) -> Keys {
         Keys {
             text: self.text_key.clone(),
             html: self.html_key.clone(),

@@ -71,6 +71,13 @@ pub enum Outcome {
     Below,
 }
 
+impl Outcome {
+    /// Whether all that could be read was, so that a file of results says something.
+    pub fn is_whole(self) -> bool {
+        !matches!(self, Self::AllFailed | Self::Stopped)
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
+use unbait::corpus::packed::{Packer, Packing};
 use unbait::error::{Error, Result};
 
 /// Says something on standard error.
@@ -73,6 +74,48 @@ impl Results {
     }
 }
 
+/// A file that appears under its name when it is whole, packed as the name says: `.gz`, `.zst`, `.bz2` or `.xz`.
+pub struct PackedFile {
+    path: PathBuf,
+    packer: Packer<WholeFile>,
+}
+
+impl PackedFile {
+    /// Begins a file that will have this name.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn create(path: &Path) -> Result<Self> {
+        let packer = Packer::new(Packing::of_name(path), WholeFile::create(path)?);
+        Ok(Self {
+            path: path.to_owned(),
+            packer: packer.map_err(|source| failed_write(path, source))?,
+        })
+    }
+
+    /// Writes text to the file that is not there yet.
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        let written = self.packer.write_all(text.as_bytes());
+        written.map_err(|source| failed_write(&self.path, source))
+    }
+
+    /// Gives the file its name, in place of a file that has it.
+    pub fn finish(self) -> Result<()> {
+        let file = self
+            .packer
+            .finish()
+            .map_err(|source| failed_write(&self.path, source))?;
+        file.finish()
+    }
+}
+
+fn failed_write(path: &Path, source: std::io::Error) -> Error {
+    Error::Write {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 /// A file that appears under its name when it is whole.
 pub struct WholeFile {
     path: PathBuf,
@@ -116,14 +159,8 @@ impl WholeFile {
 
     /// Writes text to the file that is not there yet.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = match &mut self.sink {
-            Sink::Beside(file, _) => file.write_all(bytes),
-            Sink::Device(file) => file.write_all(bytes),
-        };
-        written.map_err(|source| Error::Write {
-            path: self.path.clone(),
-            source,
-        })
+        let written = self.write_all(bytes);
+        written.map_err(|source| failed_write(&self.path, source))
     }
 
     /// Gives the file its name, in place of a file that has it.
@@ -139,6 +176,22 @@ impl WholeFile {
                 file.persist(target).map(drop).map_err(|error| failed(error.error))
             }
             Sink::Device(mut file) => file.flush().map_err(failed),
+        }
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match &mut self.sink {
+            Sink::Beside(file, _) => file.write(bytes),
+            Sink::Device(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match &mut self.sink {
+            Sink::Beside(file, _) => file.flush(),
+            Sink::Device(file) => file.flush(),
         }
     }
 }

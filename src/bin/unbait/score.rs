@@ -5,15 +5,16 @@
 use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
 use crate::inputs::{PathArgs, ReadArgs, Worked, for_each_page};
-use crate::output::{Results, json};
+use crate::output::{PackedFile, Results, json};
 use crate::terminal::{style, visible, width, wrapped};
 use clap::ValueEnum;
 use ndarray::{Array2, ArrayView1};
 use serde::{Serialize, Serializer};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use unbait::balance::Balance;
 use unbait::classifier::Classifier;
-use unbait::corpus::RecordPage;
+use unbait::corpus::{Record, RecordPage};
 use unbait::error::Result;
 use unbait::html::{Document, ElementId};
 use unbait::label::{Label, LabelSet};
@@ -38,6 +39,12 @@ pub struct Args {
     /// How results are written; without it: terminal on a terminal, else jsonl
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// What a line of JSON is: a page with its blocks, or a block with its page's id; the other formats are by block anyway
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Per::Page)]
+    per: Per,
+    /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Whether the terminal format has colours
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
@@ -47,12 +54,18 @@ pub struct Args {
 enum Format {
     /// For people: coloured labels beside the wrapped text
     Terminal,
-    /// One JSON object a page
+    /// One JSON object a page, or a block (--per)
     Jsonl,
     /// One block a line: id, number, label, probability, text; \t, \n, \r and \\ stand for tabs, line ends and backslashes
     Tsv,
     /// One block a line: label, tab, text
     Text,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Per {
+    Page,
+    Block,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -78,29 +91,56 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
-    let format = args.format.unwrap_or(if std::io::stdout().is_terminal() {
-        Format::Terminal
-    } else {
-        Format::Jsonl
-    });
-    let mut results = match format {
-        Format::Terminal => Results::styled(color(args.color)),
-        Format::Jsonl | Format::Tsv | Format::Text => Results::data(),
-    };
+    let is_for_people = args.output.is_none() && std::io::stdout().is_terminal();
+    let format = args
+        .format
+        .unwrap_or(if is_for_people { Format::Terminal } else { Format::Jsonl });
+    let mut target = Target::new(args, format)?;
     if format == Format::Tsv {
-        results.write("id\ti\tlabel\tp\ttext\n")?;
+        target.write("id\ti\tlabel\tp\ttext\n")?;
     }
     let split = args.read.split();
-    let work = |page: RecordPage| {
+    let work = |_: &Record, page: RecordPage| {
         let (scored, balance) = score(page, split, &classifier, &balances)?;
         Ok(Worked {
-            result: written(&scored, classifier.labels(), balance, format)?,
+            result: written(&scored, classifier.labels(), balance, format, args.per)?,
             remark: scored.labels.is_empty().then_some("no visible text"),
         })
     };
-    let outcome = for_each_page(&args.paths, &options, work, |text| results.write(&text))?;
-    results.flush()?;
+    let outcome = for_each_page(&args.paths, &options, work, |text| target.write(&text))?;
+    match target {
+        Target::Stdout(mut results) => results.flush()?,
+        Target::File(file) | Target::Plain(file) if outcome.is_whole() => file.finish()?,
+        Target::File(_) | Target::Plain(_) => {}
+    }
     Ok(outcome)
+}
+
+/// Where results go.
+enum Target {
+    Stdout(Results),
+    File(PackedFile),
+    /// The view for people without its styles.
+    Plain(PackedFile),
+}
+
+impl Target {
+    fn new(args: &Args, format: Format) -> Result<Self> {
+        Ok(match (&args.output, format) {
+            (Some(path), Format::Terminal) => Self::Plain(PackedFile::create(path)?),
+            (Some(path), Format::Jsonl | Format::Tsv | Format::Text) => Self::File(PackedFile::create(path)?),
+            (None, Format::Terminal) => Self::Stdout(Results::styled(color(args.color))),
+            (None, Format::Jsonl | Format::Tsv | Format::Text) => Self::Stdout(Results::data()),
+        })
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        match self {
+            Self::Stdout(results) => results.write(text),
+            Self::File(file) => file.write(text),
+            Self::Plain(file) => file.write(&anstream::adapter::strip_str(text).to_string()),
+        }
+    }
 }
 
 fn color(color: Color) -> anstream::ColorChoice {
@@ -132,10 +172,20 @@ fn score<'b>(
     Ok((scored, balance))
 }
 
-fn written(scored: &Scored, names: &LabelSet, balance: &Balance, format: Format) -> Result<String> {
+fn written(scored: &Scored, names: &LabelSet, balance: &Balance, format: Format, per: Per) -> Result<String> {
     match format {
         Format::Terminal => Ok(terminal_view(scored, names)),
-        Format::Jsonl => Ok(json(&record(scored, names, balance))? + "\n"),
+        Format::Jsonl => {
+            let page = scored_page(scored, names, balance);
+            match per {
+                Per::Page => Ok(json(&page)? + "\n"),
+                Per::Block => page
+                    .blocks
+                    .into_iter()
+                    .map(|block| Ok(json(&BlockOfPage { head: page.head, block })? + "\n"))
+                    .collect(),
+            }
+        }
         Format::Tsv => Ok(tab_separated(scored, names)),
         Format::Text => Ok(scored
             .blocks()
@@ -155,17 +205,32 @@ impl Scored {
 // ---- JSON lines
 
 #[derive(Serialize)]
-struct Record<'a> {
+struct ScoredPage<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    blocks: Vec<ScoredBlock<'a>>,
+}
+
+/// A block with what is said of its page.
+#[derive(Serialize)]
+struct BlockOfPage<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    #[serde(flatten)]
+    block: ScoredBlock<'a>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Head<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'a str>,
     kind: &'static str,
     lang: &'static str,
-    blocks: Vec<BlockRecord<'a>>,
 }
 
 #[derive(Serialize)]
-struct BlockRecord<'a> {
+struct ScoredBlock<'a> {
     i: usize,
     start: usize,
     end: usize,
@@ -205,13 +270,13 @@ fn rounded(probability: f64) -> f64 {
     (probability * 1e6).round() / 1e6
 }
 
-fn record<'a>(scored: &'a Scored, names: &'a LabelSet, balance: &Balance) -> Record<'a> {
+fn scored_page<'a>(scored: &'a Scored, names: &'a LabelSet, balance: &Balance) -> ScoredPage<'a> {
     let document = scored.segmented.document.as_ref();
     let blocks = scored.blocks().map(|(i, block, label, _)| {
         let container = document
             .zip(block.markup.as_ref())
             .map(|(document, markup)| (document, markup.container));
-        BlockRecord {
+        ScoredBlock {
             i,
             start: block.span.start,
             end: block.span.end,
@@ -222,11 +287,13 @@ fn record<'a>(scored: &'a Scored, names: &'a LabelSet, balance: &Balance) -> Rec
             path: container.map(|(document, container)| element_path(document, container)),
         }
     });
-    Record {
-        id: &scored.page.id,
-        url: scored.url.as_deref(),
-        kind: scored.page.kind.as_str(),
-        lang: scored.language,
+    ScoredPage {
+        head: Head {
+            id: &scored.page.id,
+            url: scored.url.as_deref(),
+            kind: scored.page.kind.as_str(),
+            lang: scored.language,
+        },
         blocks: blocks.collect(),
     }
 }
