@@ -5,11 +5,12 @@ mod tiny;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use tiny::{Ended, model_file, run_with_model, unbait};
+use unbait::corpus::packed::{Packing, unpack};
 use unbait::corpus::{CorpusOptions, Records};
 
 /// A folder, and how many good and bad records the files in it have.
@@ -284,11 +285,11 @@ fn broken_bytes_make_no_panic_and_have_an_end() {
                 _ => drop(broken.drain(next(bytes.len() / 2)..next(bytes.len() / 2) + bytes.len() / 2)),
             }
             let records = Records::of_reader(Path::new("x"), std::io::Cursor::new(broken), &options);
-            let count = records
+            let pages: Vec<_> = records
                 .take(10_000)
                 .map(|record| record.and_then(|record| record.page(&options)))
-                .count();
-            assert!(count < 100, "{count} records");
+                .collect();
+            assert!(pages.len() < 100, "{} records", pages.len());
         }
     }
 }
@@ -414,4 +415,175 @@ fn a_file_that_changes_while_it_is_read_is_an_error() {
             ended.stderr
         );
     }
+}
+
+#[test]
+fn cleaned_json_lines_are_the_same_records_with_another_text_and_as_packed() {
+    let corpus = planted();
+    let target = tempfile::tempdir().unwrap();
+    let folder = target.path().join("cleaned/");
+    for name in [
+        "lines.jsonl",
+        "lines.jsonl.gz",
+        "lines.json.zst",
+        "lines.ndjson.bz2",
+        "lines.jsonl.xz",
+    ] {
+        let ended = run_with_model(
+            "clean",
+            [
+                corpus.path(name).to_str().unwrap(),
+                "-o",
+                &format!("{}/", folder.display()),
+            ],
+        );
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        let packed = std::fs::read(folder.join(name)).unwrap();
+        assert_eq!(
+            Packing::of_content(&packed),
+            Packing::of_name(Path::new(name)),
+            "{name}"
+        );
+        let mut lines = String::new();
+        unpack(std::io::Cursor::new(packed))
+            .unwrap()
+            .read_to_string(&mut lines)
+            .unwrap();
+        assert_eq!(lines.lines().count(), 80);
+        for (n, line) in lines.lines().enumerate() {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(
+                (&record["id"], &record["more"]),
+                (&format!("line-{n}").into(), &n.into())
+            );
+            let blocks = record["metadata"]["unbait"].as_object().unwrap().values();
+            let count: u64 = blocks
+                .flat_map(|labels| labels.as_object().unwrap().values())
+                .map(|n| n.as_u64().unwrap())
+                .sum();
+            assert_eq!(count, 2);
+            let text = record["text"].as_str().unwrap();
+            assert!(text.is_empty() || self::text(n).contains(text), "{text}");
+        }
+    }
+}
+
+#[test]
+fn results_in_a_file_are_those_on_standard_output() {
+    let corpus = planted();
+    let lines = corpus.path("lines.jsonl");
+    let target = tempfile::tempdir().unwrap();
+    for (name, options) in [
+        ("a.jsonl.gz", vec!["--per", "block"]),
+        ("b.tsv", vec!["--format", "tsv"]),
+        ("c", vec![]),
+    ] {
+        let file = target.path().join(name);
+        let mut args = vec![lines.to_str().unwrap()];
+        args.extend(options);
+        let wanted = run_with_model("score", &args).stdout;
+        args.extend(["-o", file.to_str().unwrap()]);
+        let ended = run_with_model("score", &args);
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
+        let mut written = String::new();
+        unpack(std::fs::File::open(&file).unwrap())
+            .unwrap()
+            .read_to_string(&mut written)
+            .unwrap();
+        assert_eq!(written, wanted);
+        std::fs::remove_file(&file).unwrap();
+        args.push("--strict");
+        assert_eq!(run_with_model("score", &args).code, 1);
+        assert!(!file.exists());
+    }
+}
+
+#[test]
+fn what_is_removed_and_what_is_kept_are_all_blocks() {
+    let mut corpus = Corpus::new();
+    corpus.add("lines.jsonl", (0..50).map(line).collect::<String>(), 50, 0);
+    let (removed, kept) = (corpus.path("removed.jsonl.gz"), corpus.path("kept.jsonl"));
+    let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
+    let args = [
+        path(&corpus.path("lines.jsonl")),
+        "--removed".to_owned(),
+        path(&removed),
+        "-o".to_owned(),
+        path(&kept),
+    ];
+    let ended = run_with_model("clean", args);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let mut lines = String::new();
+    unpack(std::fs::File::open(&removed).unwrap())
+        .unwrap()
+        .read_to_string(&mut lines)
+        .unwrap();
+    let kept = std::fs::read_to_string(&kept).unwrap();
+    let mut blocks = 0;
+    for (n, line) in kept.lines().enumerate() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let kept = record["text"].as_str().unwrap();
+        blocks += kept.split("\n\n").filter(|block| !block.is_empty()).count();
+        for line in lines.lines() {
+            let block: serde_json::Value = serde_json::from_str(line).unwrap();
+            if block["id"] == record["id"] {
+                blocks += 1;
+                let span = block["start"].as_u64().unwrap() as usize..block["end"].as_u64().unwrap() as usize;
+                assert_eq!(
+                    (&text(n)[span], &block["record"]),
+                    (block["text"].as_str().unwrap(), &(n + 1).into())
+                );
+                assert!(!kept.contains(block["text"].as_str().unwrap()));
+            }
+        }
+    }
+    assert_eq!(blocks, 100);
+}
+
+#[test]
+fn a_mirrored_folder_holds_a_file_for_each_input() {
+    let corpus = planted();
+    let target = tempfile::tempdir().unwrap();
+    let ended = run_with_model("clean", [corpus.folder.path(), Path::new("-o"), target.path()]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let mut names: Vec<String> = std::fs::read_dir(target.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let wanted = [
+        "broken.warc.txt.gz",
+        "cut.warc.wet.txt.gz",
+        "lines.json.zst",
+        "lines.jsonl",
+        "lines.jsonl.gz",
+        "lines.jsonl.xz",
+        "lines.ndjson.bz2",
+        "members.jsonl.gz",
+        "page.html.txt.gz",
+        "page.txt",
+        "pages.warc.txt",
+        "pages.warc.txt.gz",
+        "rows.parquet.txt",
+    ];
+    assert_eq!(names, wanted);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_output_folder_without_rights_is_an_error_and_nothing_is_left() {
+    use std::os::unix::fs::PermissionsExt;
+    let corpus = planted();
+    let closed = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(closed.path(), std::fs::Permissions::from_mode(0o500)).unwrap();
+    if std::fs::write(closed.path().join("x"), "x").is_ok() {
+        eprintln!("skipped: this user may write everywhere");
+        return;
+    }
+    let ended = run_with_model("clean", [corpus.folder.path(), Path::new("-o"), closed.path()]);
+    assert!(
+        ended.code == 2 && ended.stderr.contains("cannot be written"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -396,6 +396,11 @@ impl Counts {
 }
 
 impl PathArgs {
+    /// The paths as they were given.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// Where records have their pages.
     pub fn keys(&self) -> Keys {
         Keys {

@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod import;
 mod inputs;
+mod mirror;
 mod output;
 mod progress;
 mod score;
