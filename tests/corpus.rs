@@ -340,6 +340,17 @@ fn a_kind_that_is_named_is_taken_for_every_file() {
 }
 
 #[test]
+fn a_packed_page_is_explained() {
+    let corpus = planted();
+    let ended = run_with_model("explain", [corpus.path("page.html.gz")]);
+    assert!(
+        ended.code == 0 && ended.stdout.contains("Paragraph 2 of a page"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn a_parquet_file_on_standard_input_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.parquet");

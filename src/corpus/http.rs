@@ -317,11 +317,13 @@ mod tests {
         let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
         zlib.write_all(page).unwrap();
         let zstd = zstd::encode_all(&page[..], 1).unwrap();
-        // `printf '<p>The ferry sails again.</p>' | python3 -c 'import brotli,sys; print(brotli.compress(sys.stdin.buffer.read()).hex())'`
+        // python3 -c 'import brotli; print(brotli.compress(b"<p>The ferry sails again.</p>").hex())' (brotli 1.2.1)
+        let brotli = hex::decode("0b0e803c703e546865206665727279207361696c7320616761696e2e3c2f703e03").unwrap();
         let packed = [
             ("gzip", gzip(page)),
             ("deflate", zlib.finish().unwrap()),
             ("ZSTD", zstd),
+            ("br", brotli),
         ];
         for (coding, packed) in packed {
             assert_eq!(body(&format!("Content-Encoding: {coding}\r\n"), &packed).unwrap(), page);

@@ -329,7 +329,8 @@ impl<S: Source> Window<S> {
 
     /// Goes back to this position, or as near to it as bytes were kept.
     fn go_back(&mut self, position: u64) {
-        self.at = position.saturating_sub(self.start) as usize;
+        let at = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        self.at = at.min(self.bytes.len());
     }
 }
 

@@ -526,6 +526,21 @@ fn total_bytes(paths: &[PathBuf], wanted: &Wanted) -> Option<u64> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn counts_are_said_in_words() {
+        let counts = |done, without_page, failed| {
+            let counts = Counts {
+                done,
+                without_page,
+                failed,
+                ..Counts::default()
+            };
+            counts.in_words()
+        };
+        assert_eq!(counts(1, 0, 0), "1 record: 1 page, 0 bad");
+        assert_eq!(counts(4, 3, 2), "9 records: 4 pages, 3 without a page, 2 bad");
+    }
+
     fn wants(patterns: &[&str], file: &str) -> bool {
         let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
         Wanted::new(&patterns)
