@@ -340,6 +340,24 @@ fn a_kind_that_is_named_is_taken_for_every_file() {
 }
 
 #[test]
+fn a_broken_parquet_file_is_named_without_the_readers_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.parquet");
+    parquet(&path, 3);
+    let whole = std::fs::read(&path).unwrap();
+    let mut bad = 0;
+    for at in 4..64 {
+        let mut broken = whole.clone();
+        broken[at] = 0;
+        std::fs::write(&path, broken).unwrap();
+        let ended = run_with_model("score", [&path]);
+        assert!(!ended.stderr.contains("panicked"), "byte {at}: {}", ended.stderr);
+        bad += usize::from(ended.stderr.contains("its row group cannot be read"));
+    }
+    assert!(bad > 0);
+}
+
+#[test]
 fn a_packed_page_is_explained() {
     let corpus = planted();
     let ended = run_with_model("explain", [corpus.path("page.html.gz")]);

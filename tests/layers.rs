@@ -114,14 +114,15 @@ const CORPUS: &[&str] = &[
 ];
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("linfa", &["train.rs"]),
     ("argmin", &["train.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
     ("regex_syntax", &["evaluate.rs"]),
     ("statrs", &["risk.rs"]),
     ("html5gum", &["html.rs"]),
-    ("arrow", &["corpus/parquet.rs"]),
+    ("arrow_array", &["corpus/parquet.rs"]),
+    ("arrow_schema", &["corpus/parquet.rs"]),
     ("brotli_decompressor", &["corpus/http.rs"]),
     ("bzip2", &["corpus/packed.rs"]),
     ("globset", &["bin/"]),

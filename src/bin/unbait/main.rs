@@ -21,6 +21,7 @@ mod training;
 mod workers;
 
 use clap::{Parser, Subcommand};
+use std::path::Path;
 use std::process::ExitCode;
 use unbait::error::{Error, Result};
 
@@ -91,6 +92,7 @@ impl From<Outcome> for ExitCode {
 }
 
 fn main() -> ExitCode {
+    hide_panics_of_parquet();
     let result = match Cli::parse().verb {
         Verb::Score(args) => score::run(&args),
         Verb::Clean(args) => clean::run(&args),
@@ -108,6 +110,23 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Does not print panics of the Parquet reader: the library makes them errors that name the file and the row.
+fn hide_panics_of_parquet() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_of_parquet = panic.location().is_some_and(|place| {
+            let mut folders = Path::new(place.file()).components();
+            folders.any(|folder| {
+                let name = folder.as_os_str().to_string_lossy();
+                name.starts_with("parquet-") || name.starts_with("arrow-")
+            })
+        });
+        if !is_of_parquet {
+            print(panic);
+        }
+    }));
 }
 
 fn is_closed_pipe(error: &Error) -> bool {
