@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 /// Factor on the odds of the kept label when none of its blocks should be lost. Out of fold on the hand-labelled pages it loses
 /// 0.02 to 0.06 % of the body words, depending on the view (`models/README.md`, "The balance").
-pub const RECALL_ODDS: f64 = 40.0;
+pub const RECALL_ODDS: f64 = 100.0;
 
 /// Factor on the odds of the kept label when nothing else should be kept. Out of fold on the hand-labelled pages it keeps 4 to
 /// 12 % of the promo words, depending on the view (`models/README.md`, "The balance").

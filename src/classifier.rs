@@ -4,11 +4,13 @@
 
 use crate::analyzer::Language;
 use crate::balance::{BodyLoss, LossTable, LossThreshold};
+use crate::convolution::{DILATIONS, Network, UNITS};
 use crate::error::{Error, Result};
 use crate::label::{Label, LabelSet};
 use crate::ngram_model::NgramModel;
 use crate::page::{Page, PageKind};
-use crate::page_model::{PageModel, feature_names, page_features};
+use crate::page_features::{feature_count, feature_names, page_features};
+use crate::page_model::{PageContributions, PageModel};
 use crate::segment::{Block, Segmented, Split, segment};
 use crate::vectorizer::{Recipe, SparseMatrix, Vectorizer, Vectors};
 use crate::vocabulary::Vocabulary;
@@ -20,7 +22,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
 /// Number of the model file's format; a file with another number is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The shipped model, embedded at build time.
 const SHIPPED: &[u8] = include_bytes!("../models/blocks.safetensors");
@@ -105,9 +107,10 @@ pub struct Explanation {
     pub ngram: Vec<(String, f64)>,
     /// The page model's log-odds of the first against the second.
     pub page_log_odds: f64,
-    /// The part of it that is the same for every block.
-    pub page_intercept: f64,
-    /// Name and contribution of each page feature, the largest first; with the intercept they add up to the log-odds.
+    /// The part of it that no page feature is in: the intercepts, and the biases of the network's active units.
+    pub page_constant: f64,
+    /// Name and contribution of each page feature of the block, of the blocks before it and of those after it, the largest first; with
+    /// the constant they add up to the log-odds.
     pub page: Vec<(String, f64)>,
 }
 
@@ -116,8 +119,8 @@ struct PageScores {
     rows: SparseMatrix,
     /// Log-probabilities of the n-gram model, shape (blocks, labels).
     ngram: Array2<f64>,
-    /// Shape (blocks, page features).
-    features: Array2<f64>,
+    /// Shape (blocks, page features), row-major.
+    features: Vec<f32>,
     /// Final log-probabilities, shape (blocks, labels).
     last: Array2<f64>,
 }
@@ -142,7 +145,7 @@ impl Classifier {
                 "it has no weights for any kind of page; train it again".to_owned(),
             ));
         }
-        let page_columns = feature_names(labels.names()).len();
+        let page_features = feature_count(labels.len());
         for (kind, model) in &kinds {
             let (columns, count) = (model.vocabulary.len(), labels.len());
             let found = (model.ngram.columns(), model.ngram.labels());
@@ -151,10 +154,11 @@ impl Classifier {
                     "{kind}: weights of shape {found:?} for {columns} features and {count} labels; train it again"
                 )));
             }
-            if model.page.weights().dim() != (page_columns, count) {
-                let found = model.page.weights().dim();
+            let found = (model.page.network().inputs(), model.page.intercept().len());
+            if found != (page_features, count) {
                 return Err(wrong(format!(
-                    "{kind}: page weights of shape {found:?}, wanted ({page_columns}, {count}); train it again"
+                    "{kind}: a page model of {} page features and {} labels, wanted {page_features} and {count}; train it again",
+                    found.0, found.1
                 )));
             }
         }
@@ -276,7 +280,7 @@ impl Classifier {
         let Vectors { rows, facts, .. } = self.vectorizer.transform(&segmented, &model.vocabulary);
         let ngram = model.ngram.log_probabilities(&rows);
         let features = page_features(ngram.view(), &facts);
-        let last = model.page.log_probabilities(ngram.view(), &facts);
+        let last = model.page.log_probabilities(&features);
         let scores = PageScores {
             rows,
             ngram,
@@ -303,11 +307,22 @@ impl Classifier {
             .into_iter()
             .map(|(column, contribution)| (model.vocabulary.spelling(column as usize).to_owned(), contribution))
             .collect();
-        let names = feature_names(self.labels.names());
-        let contributions = model
+        let PageContributions {
+            own,
+            before,
+            after,
+            constant,
+        } = model
             .page
-            .contributions(features.row(block), label.index(), against.index());
-        let mut by_page: Vec<(String, f64)> = names.into_iter().zip(contributions).collect();
+            .contributions(features, block, label.index(), against.index());
+        let names = feature_names(self.labels.names());
+        let named = |parts: Vec<f64>, of: &str| -> Vec<(String, f64)> {
+            let names = names.iter().map(|name| format!("{of}{name}"));
+            names.zip(parts).collect()
+        };
+        let mut by_page = named(own, "");
+        by_page.extend(named(before, "blocks before: "));
+        by_page.extend(named(after, "blocks after: "));
         for list in [&mut by_feature, &mut by_page] {
             list.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
         }
@@ -319,7 +334,7 @@ impl Classifier {
             ngram_intercept: model.ngram.intercept()[label.index()] - model.ngram.intercept()[against.index()],
             ngram: by_feature,
             page_log_odds: difference(last.row(block)),
-            page_intercept: difference(model.page.intercept()),
+            page_constant: constant,
             page: by_page,
         }
     }
@@ -393,6 +408,11 @@ impl Classifier {
                 page_weights,
             );
             put("page.intercept", Dtype::F64, vec![labels], page_intercept);
+            let network = model.page.network();
+            for ((name, shape), weights) in network_tensors(network.inputs()).into_iter().zip(network.parts()) {
+                let bytes = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+                put(&name, Dtype::F32, shape, bytes);
+            }
         }
         let manifest = Manifest {
             labels: self.labels.clone(),
@@ -554,7 +574,29 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
             "{kind}: intercepts for another number of labels than {labels}; train it again"
         )));
     }
-    let all = weights.iter().map(|weight| f64::from(*weight));
+    let rows = page_weights.len() / labels;
+    let inputs = feature_count(labels);
+    if rows != UNITS + inputs {
+        return Err(wrong(format!(
+            "{kind}: page weights of {rows} rows, wanted {}; train it again",
+            UNITS + inputs
+        )));
+    }
+    let mut network = Network::zero(inputs);
+    for ((name, shape), weights) in network_tensors(inputs).into_iter().zip(network.parts_mut()) {
+        let bytes = tensor(&name, Dtype::F32, shape.last().copied())?;
+        if bytes.len() != weights.len() * 4 {
+            return Err(wrong(format!(
+                "tensor {kind}.{name} is not of shape {shape:?}; train it again"
+            )));
+        }
+        for (weight, bytes) in weights.iter_mut().zip(bytes.chunks_exact(4)) {
+            *weight = f32::from_le_bytes(std::array::from_fn(|at| bytes[at]));
+        }
+    }
+    let network_parts = network.parts();
+    let network_weights = network_parts.iter().copied().flatten();
+    let all = weights.iter().chain(network_weights).map(|weight| f64::from(*weight));
     if all
         .chain(intercept.iter().chain(&page_weights).chain(&page_intercept).copied())
         .any(|value| !value.is_finite())
@@ -570,14 +612,28 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
                 "{kind}: the vocabulary cannot be unpacked; copy the file again, or train it again"
             ))
         })?;
-    let rows = page_weights.len() / labels;
     let page_weights = Array2::from_shape_vec((rows, labels), page_weights)
         .map_err(|error| wrong(format!("{kind}: page weights ({error}); train it again")))?;
     Ok(KindModel {
         vocabulary: Vocabulary::from_lines(spellings),
         ngram: NgramModel::new(weights, intercept),
-        page: PageModel::new(page_weights, Array1::from_vec(page_intercept)),
+        page: PageModel::new(network, page_weights, Array1::from_vec(page_intercept)),
     })
+}
+
+/// Names and shapes of the tensors of a network, in the order of its parts.
+fn network_tensors(inputs: usize) -> Vec<(String, Vec<usize>)> {
+    let mut tensors = vec![
+        ("page.first.weights".to_owned(), vec![inputs, UNITS]),
+        ("page.first.bias".to_owned(), vec![UNITS]),
+    ];
+    for dilation in DILATIONS {
+        for tap in ["before", "own", "after"] {
+            tensors.push((format!("page.dilation-{dilation}.{tap}"), vec![UNITS, UNITS]));
+        }
+        tensors.push((format!("page.dilation-{dilation}.bias"), vec![UNITS]));
+    }
+    tensors
 }
 
 /// The unpacked size that the packed vocabulary names, bounded.
@@ -617,9 +673,20 @@ mod tests {
         let labels = LabelSet::new(["body", "promo"]).unwrap();
         let vocabulary = Vocabulary::new(["word=like", "word=the"]);
         let ngram = NgramModel::new(vec![-2.0, 2.0, 1.0, -1.0], vec![0.25, -0.25]);
-        let columns = feature_names(labels.names()).len();
+        let inputs = feature_count(2);
+        let mut network = Network::zero(inputs);
+        for (number, part) in network.parts_mut().into_iter().enumerate() {
+            let sign = |at: usize| if (at * 7 + number).is_multiple_of(3) { -1.0 } else { 1.0 };
+            for (at, weight) in part.iter_mut().enumerate() {
+                *weight = 0.05 * sign(at);
+            }
+        }
         let page = PageModel::new(
-            Array2::from_shape_fn((columns, 2), |(row, label)| if label == row % 2 { 0.3 } else { -0.3 }),
+            network,
+            Array2::from_shape_fn(
+                (UNITS + inputs, 2),
+                |(row, label)| if label == row % 2 { 0.3 } else { -0.3 },
+            ),
             Array1::from_vec(vec![0.1, 0.0]),
         );
         let kinds = BTreeMap::from([(
@@ -656,7 +723,7 @@ mod tests {
             let why = classifier.explain(&page, Split::Auto, block).unwrap();
             let sum = |list: &[(String, f64)]| list.iter().map(|(_, contribution)| contribution).sum::<f64>();
             assert!((sum(&why.ngram) + why.ngram_intercept - why.ngram_log_odds).abs() < 1e-9);
-            assert!((sum(&why.page) + why.page_intercept - why.page_log_odds).abs() < 1e-9);
+            assert!((sum(&why.page) + why.page_constant - why.page_log_odds).abs() < 1e-6);
             assert!(why.page_log_odds >= 0.0 && why.label != why.against);
         }
     }
@@ -757,7 +824,7 @@ mod tests {
     #[test]
     fn another_format_number_is_refused_with_its_number() {
         let bytes = classifier().to_bytes().unwrap();
-        let from = br#"{\"format\":1,"#;
+        let from = br#"{\"format\":2,"#;
         let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
         let mut other = bytes.clone();
         other[at + from.len() - 2] = b'7';

@@ -3,7 +3,7 @@
 //! Everything is computed once for the page, in time linear in its blocks; nothing here knows a label.
 
 use crate::analyzer::{PageTerms, Token, TokenKind};
-use crate::shape::{Shape, add1, add2, add3, share_step, step};
+use crate::shape::{Shape, add1, add2, add3, flag, saturated, share_step, step};
 use crate::vocabulary::{Family, Group, HashedMap, Sink};
 
 /// The tables of one page that the features of its blocks are read from.
@@ -104,6 +104,55 @@ impl<'p> Context<'p> {
         }
     }
 
+    /// What the page model asks of the surroundings of one block, in the order of [`MEASURES`], each 0 to 1.
+    pub fn measures(&self, block: usize) -> [f32; MEASURES.len()] {
+        let near = |distance: Option<usize>, half: f32| {
+            distance.map_or(0.0, |distance| 1.0 - saturated(distance as f32 - 1.0, half))
+        };
+        let since = self.previous_paragraph[block].map(|at| block - at);
+        let until = self.next_paragraph[block].map(|at| at - block);
+        let heading = self.heading[block];
+        let above = heading.map(|at| block - at);
+        let before = self.paragraphs_before[block];
+        let after = self.paragraphs_before[self.shapes.len()] - self.paragraphs_before[block + 1];
+        let (elsewhere, in_paragraphs) = self.shared(block);
+        let words = self.content.numbers(block).len();
+        let share = |found: u32| found as f32 / words.max(1) as f32;
+        let repeats = self
+            .repeats(block)
+            .map_or(0, |(first, last)| side(block as u32, first, last));
+        let openings = self
+            .same_opening(block)
+            .map_or(0, |(first, last)| side(block as u32, first, last));
+        [
+            near(since, 2.0),
+            near(since, 10.0),
+            near(until, 2.0),
+            near(until, 10.0),
+            saturated(before as f32, 5.0),
+            saturated(after as f32, 5.0),
+            share(elsewhere),
+            share(in_paragraphs),
+            saturated(words as f32, 5.0),
+            flag(repeats & 1 != 0),
+            flag(repeats & 2 != 0),
+            flag(openings & 1 != 0),
+            flag(openings & 2 != 0),
+            flag(self.has_twin_before(block, 1)),
+            flag(self.has_twin_before(block, 2)),
+            flag(self.has_twin_before(block, 3)),
+            flag(self.has_twin_after(block, 1)),
+            flag(self.has_twin_after(block, 2)),
+            flag(self.has_twin_after(block, 3)),
+            saturated(self.shapes.len() as f32, 60.0),
+            saturated(block as f32, 20.0),
+            near(above, 2.0),
+            near(above, 10.0),
+            heading.map_or(0.0, |at| self.shapes[at].words / LONGEST_HEADING),
+            flag(heading.is_some_and(|at| self.shapes[at].ends_sentence())),
+        ]
+    }
+
     /// Hands over the features of position, overlap, heading and neighbours of one block.
     pub fn features<S: Sink>(&self, block: usize, sink: &mut S) {
         self.position(block, sink);
@@ -142,18 +191,10 @@ impl<'p> Context<'p> {
         let shape = &self.shapes[block];
         let length = shape.coarse_step;
         let at = block as u32;
-        if let Some((first, last)) = self
-            .repeats
-            .get(&self.exact[block])
-            .copied()
-            .filter(|(first, last)| first != last)
-        {
+        if let Some((first, last)) = self.repeats(block) {
             add2(sink, &REPEAT, side(at, first, last), length);
         }
-        if let Some((first, last)) = self.opening[block]
-            .and_then(|opening| self.openings.get(&opening).copied())
-            .filter(|(first, last)| first != last)
-        {
+        if let Some((first, last)) = self.same_opening(block) {
             add2(sink, &SAME_OPENING, side(at, first, last), length);
         }
         for distance in 1..=TWIN_REACH {
@@ -165,13 +206,7 @@ impl<'p> Context<'p> {
             }
         }
         let numbers = self.content.numbers(block);
-        let own_paragraph = u32::from(shape.is_paragraph);
-        let (mut elsewhere, mut in_paragraphs) = (0u32, 0u32);
-        for number in numbers {
-            let places = self.places[*number as usize];
-            elsewhere += u32::from(places.blocks > 1);
-            in_paragraphs += u32::from(places.paragraphs > own_paragraph);
-        }
+        let (elsewhere, in_paragraphs) = self.shared(block);
         let share = |found: u32| {
             if numbers.is_empty() {
                 6
@@ -182,6 +217,30 @@ impl<'p> Context<'p> {
         let (elsewhere, in_paragraphs) = (share(elsewhere), share(in_paragraphs));
         add2(sink, &SHARED, elsewhere, length);
         add2(sink, &SHARED_PARAGRAPHS, in_paragraphs, length);
+    }
+
+    /// The first and the last block with the same words, if there are two.
+    fn repeats(&self, block: usize) -> Option<(u32, u32)> {
+        let found = self.repeats.get(&self.exact[block]).copied();
+        found.filter(|(first, last)| first != last)
+    }
+
+    /// The first and the last block with the same first words, if there are two.
+    fn same_opening(&self, block: usize) -> Option<(u32, u32)> {
+        let found = self.openings.get(&self.opening[block]?).copied();
+        found.filter(|(first, last)| first != last)
+    }
+
+    /// Of the content words of a block, how many stand elsewhere on the page, and how many in other paragraphs.
+    fn shared(&self, block: usize) -> (u32, u32) {
+        let own_paragraph = u32::from(self.shapes[block].is_paragraph);
+        let (mut elsewhere, mut in_paragraphs) = (0u32, 0u32);
+        for number in self.content.numbers(block) {
+            let places = self.places[*number as usize];
+            elsewhere += u32::from(places.blocks > 1);
+            in_paragraphs += u32::from(places.paragraphs > own_paragraph);
+        }
+        (elsewhere, in_paragraphs)
     }
 
     fn has_twin_after(&self, block: usize, distance: usize) -> bool {
@@ -270,6 +329,35 @@ impl<'p> Context<'p> {
             .find(|at| *at != block)
     }
 }
+
+/// The names of what [`Context::measures`] gives.
+pub const MEASURES: [&str; 25] = [
+    "just after a paragraph",
+    "soon after a paragraph",
+    "just before a paragraph",
+    "soon before a paragraph",
+    "paragraphs before",
+    "paragraphs after",
+    "share of words that stand elsewhere",
+    "share of words that stand in paragraphs",
+    "content words",
+    "stands before, too",
+    "stands after, too",
+    "begins like a block before",
+    "begins like a block after",
+    "like the block before",
+    "like the second block before",
+    "like the third block before",
+    "like the block after",
+    "like the second block after",
+    "like the third block after",
+    "blocks on the page",
+    "blocks before",
+    "just under a heading",
+    "soon under a heading",
+    "length of the heading above",
+    "a sentence as heading above",
+];
 
 /// Word units up to which a neighbour's own words are looked at (chosen).
 const NEIGHBOUR_WORDS: f32 = 8.5;

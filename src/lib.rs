@@ -39,13 +39,15 @@
 //! | features | [`vocabulary`], [`analyzer`] | terms to columns; text to tokens and stems |
 //! | | [`shape`], [`context`], [`structure`] | a block without its words; what stands around it; its elements |
 //! | | [`vectorizer`] | the recipe that training and scoring share |
-//! | model | [`ngram_model`], [`page_model`] | scores of one block; final probabilities of a page's blocks |
+//! | model | [`ngram_model`] | scores of one block |
+//! | | [`page_features`], [`convolution`], [`page_model`] | a page's scores as inputs; a network over its blocks; final probabilities |
 //! | | [`classifier`], [`balance`] | recipe, weights and the model file; probabilities to labels |
 //! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
 //! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
 //! | | [`corrections`] | labels of labelled pages put right |
 //! | | [`main_text`] | pages with their main text, to judge what is kept of them |
 //! | | [`risk`] | thresholds that lose no more than a share of the article's words |
+//! | | [`page_fit`] | page features and gold to a page model |
 //! | | [`train`] | labelled pages to a classifier |
 //! | corpus | [`corpus`] | files of a corpus to records and pages: JSON lines, WARC and Parquet, packed or not |
 #![forbid(unsafe_code)]
@@ -55,6 +57,7 @@ pub mod analyzer;
 pub mod balance;
 pub mod classifier;
 pub mod context;
+pub mod convolution;
 pub mod corpus;
 pub mod corrections;
 pub mod dataset;
@@ -67,6 +70,8 @@ pub mod label_file;
 pub mod main_text;
 pub mod ngram_model;
 pub mod page;
+pub mod page_features;
+pub mod page_fit;
 pub mod page_model;
 pub mod risk;
 pub mod segment;

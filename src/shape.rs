@@ -162,6 +162,35 @@ impl Shape {
         self.ending.ends_sentence()
     }
 
+    /// What the page model asks of the shape, in the order of [`MEASURES`], each 0 to 1.
+    pub fn measures(&self) -> [f32; MEASURES.len()] {
+        let mut measures = [0.0; MEASURES.len()];
+        let (numbers, kinds) = measures.split_at_mut(NUMBERS);
+        numbers.copy_from_slice(&[
+            saturated(self.words, 3.0),
+            saturated(self.words, 15.0),
+            (self.words / 60.0).min(1.0),
+            saturated(self.chars as f32, 60.0),
+            self.capitalized.unwrap_or(0.0),
+            flag(self.capitalized.is_none()),
+            self.capitals,
+            self.digits,
+            saturated(self.opening_capitals as f32, 2.0),
+            saturated(self.sentences as f32, 2.0),
+            saturated(self.quotes as f32, 2.0),
+            saturated(self.commas as f32, 3.0),
+            saturated(self.separators as f32, 2.0),
+            self.short_words.unwrap_or(0.0),
+            flag(self.year),
+            flag(self.clock),
+            flag(self.address),
+            flag(self.is_paragraph),
+        ]);
+        kinds[self.opening as usize] = 1.0;
+        kinds[OPENINGS + self.ending as usize] = 1.0;
+        measures
+    }
+
     /// Hands over the features of the shape group.
     pub fn features<S: Sink>(&self, sink: &mut S) {
         let length = self.length_step;
@@ -203,6 +232,61 @@ impl Shape {
         add2(sink, &LENGTH_OPENING, length, opening);
         add2(sink, &LENGTH_CAPITALIZED, length, capitalized);
     }
+}
+
+/// Measures that are numbers; the others tell the kinds of opening and ending.
+const NUMBERS: usize = 18;
+/// Kinds of opening.
+const OPENINGS: usize = 7;
+
+/// The names of what [`Shape::measures`] gives.
+pub const MEASURES: [&str; NUMBERS + OPENINGS + 11] = [
+    "a few words long",
+    "a sentence long",
+    "a paragraph long",
+    "characters",
+    "share of capitalized words",
+    "no word",
+    "share of capital letters",
+    "share of digits",
+    "words in capitals at the start",
+    "sentences",
+    "quotation marks",
+    "commas",
+    "separators",
+    "share of short words",
+    "a year",
+    "a time or date",
+    "an address",
+    "a paragraph",
+    "begins with a capital letter",
+    "begins with a small letter",
+    "begins with a letter without case",
+    "begins with a digit",
+    "begins with a quotation mark",
+    "begins with a bullet",
+    "begins with a mark",
+    "ends with a letter",
+    "ends with a full stop",
+    "ends with a question mark",
+    "ends with an exclamation mark",
+    "ends with three dots",
+    "ends with a colon",
+    "ends with a sentence in quotes or brackets",
+    "ends with a closing quote or bracket",
+    "ends with a digit",
+    "ends with an arrow",
+    "ends with a mark",
+];
+
+/// A number from 0 up as 0 to 1, with one half at `half`.
+pub fn saturated(number: f32, half: f32) -> f32 {
+    number / (number + half)
+}
+
+/// 1 or 0.
+pub fn flag(is: bool) -> f32 {
+    f32::from(u8::from(is))
 }
 
 const LENGTH: Family = Family::new("length", Group::Shape);

@@ -6,7 +6,7 @@ use crate::analyzer::PageTerms;
 use crate::context::{Context, common, content_words, distance_step};
 use crate::html::{Document, ElementId, ElementName};
 use crate::segment::{Block, Markup, path_signature};
-use crate::shape::{Shape, add1, add2, add3, share_step, step};
+use crate::shape::{Shape, add1, add2, add3, flag, saturated, share_step, step};
 use crate::vocabulary::{Family, Group, HashedMap, Sink, part};
 
 /// The tables of one HTML page that the features of its blocks are read from.
@@ -157,6 +157,24 @@ impl<'p> Structure<'p> {
                 holds.paragraph_words += held.paragraph_words;
             }
         }
+    }
+
+    /// What the page model asks of the markup of one block, in the order of [`MEASURES`], each 0 to 1.
+    pub fn measures(&self, block: usize) -> [f32; MEASURES.len()] {
+        let Some(markup) = &self.blocks[block].markup else {
+            return [0.0; MEASURES.len()];
+        };
+        let own = self.context.content(block);
+        let both = common(own, &self.title) as f32;
+        [
+            markup.link_density,
+            saturated(markup.links as f32, 2.0),
+            flag(markup.repeats),
+            flag(markup.picture_before.is_some()),
+            flag(markup.picture_after.is_some()),
+            both / own.len().max(1) as f32,
+            both / self.title.len().max(1) as f32,
+        ]
     }
 
     /// Hands over the features of elements, classes and containers of one block.
@@ -557,6 +575,17 @@ const CONTENT_SHARE: Family = Family::new("content-steps+share+length", Group::C
 const SAME_PATH: Family = Family::new("same-path", Group::Containers);
 
 /// A link density as one of five steps.
+/// The names of what [`Structure::measures`] gives.
+pub const MEASURES: [&str; 7] = [
+    "share in links",
+    "links",
+    "stands in a row of its like",
+    "a picture before it",
+    "a picture after it",
+    "share of words in the page's title",
+    "share of the page's title",
+];
+
 fn link_step(density: f32) -> usize {
     step(density, &[0.001, 0.33, 0.66, 0.999])
 }

@@ -6,13 +6,17 @@ use crate::balance::{Balance, BodyLoss, LossTable, Priority};
 use crate::classifier::{Classifier, KindModel, Provenance, most_likely};
 use crate::dataset::{Dataset, GoldPage, MatchedPage};
 use crate::error::{Error, Result};
-use crate::evaluate::{Calibration, Figures, Judged, KeptWords, Overlap, WordBag, calibration, figures, kept_words};
+use crate::evaluate::{
+    Calibration, Estimate, Figures, Judged, KeptWords, Overlap, WordBag, calibration, figures, kept_words,
+};
 use crate::extraction::{Extractions, match_extraction};
 use crate::label::{Label, LabelSet, USUAL_ORDER};
 use crate::main_text::{Keeping, MainTextPage, MainTextReport, MainTexts};
 use crate::ngram_model::{NgramModel, log_softmax};
 use crate::page::PageKind;
-use crate::page_model::{PageModel, feature_names, page_features};
+use crate::page_features::{feature_count, page_features};
+use crate::page_fit::{PageFit, PageFitOptions, PageSample, fit_page_model};
+use crate::page_model::PageModel;
 use crate::risk::{LossReport, RiskBlock, USUAL_LOSSES, body_sites, highest_threshold, loss_figures, loss_table};
 use crate::segment::Segmented;
 use crate::vectorizer::{BlockFacts, BlockSink, Recipe, SparseMatrix, Vectorizer};
@@ -22,8 +26,6 @@ use argmin::core::{CostFunction, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 use half::f16;
-use linfa::traits::Fit;
-use linfa_logistic::MultiLogisticRegression;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -46,11 +48,13 @@ pub struct TrainOptions {
     pub extractor_draws: usize,
     /// Number of folds by site, 2 or more.
     pub folds: usize,
+    /// The share of the sites that are learned from, above 0 and up to 1, drawn with the seed; figures are of all sites.
+    pub site_share: f64,
     /// Seed of the extracted view and of the folds.
     pub seed: u64,
     /// L2 penalty of the n-gram model: multiplies |W|^2 / 2 against the SUM of losses, 1 / C of liblinear and scikit-learn.
     pub penalty: f64,
-    /// The same for the page model.
+    /// The same for the last layer of the page model.
     pub page_penalty: f64,
     /// A feature must occur on this many sites.
     pub min_sites: usize,
@@ -59,9 +63,9 @@ pub struct TrainOptions {
     /// Norm of the gradient of the mean loss at which a fit of the n-gram model has converged, each weight in units of its
     /// curvature (the square root of rows / (penalty + a quarter of the column's sum of squares)).
     pub tolerance: f64,
-    /// Norm of the gradient of the mean loss at which a fit of the page model has converged.
+    /// Norm of the gradient of the mean loss at which the fit of the page model's last layer has converged.
     pub page_tolerance: f64,
-    /// About the most rows that the page model is fitted on, in whole pages; where there are more, fewer views of each page are taken.
+    /// About the most rows that the last layer of the page model is fitted on; where there are more, every second or third is taken.
     pub page_rows: usize,
     /// Most iterations of a fit.
     pub max_iterations: u64,
@@ -83,6 +87,7 @@ impl Default for TrainOptions {
             extracted_draws: 3,
             extractor_draws: 3,
             folds: 5,
+            site_share: 1.0,
             seed: 1,
             penalty: 0.05,
             page_penalty: 1.0,
@@ -130,6 +135,12 @@ impl TrainOptions {
             .find(|(_, weight)| !(weight.is_finite() && **weight > 0.0))
         {
             return wrong("--class-weight", format!("{label}={weight}; wanted a weight above 0"));
+        }
+        if !(self.site_share > 0.0 && self.site_share <= 1.0) {
+            return wrong(
+                "--site-share",
+                format!("{}; wanted above 0 and up to 1", self.site_share),
+            );
         }
         if self.most_features == 0 || self.views.is_empty() {
             return wrong(
@@ -235,7 +246,24 @@ pub struct ViewReport {
     pub calibration: Calibration,
     /// Which words stay when only the article is kept, by priority; empty when no label is called `body`.
     pub priorities: BTreeMap<String, KeptWords>,
+    /// By language of the pages, where there are [`LANGUAGE_PAGES`] of it or more; all others together as [`OTHER_LANGUAGES`].
+    pub languages: BTreeMap<String, LanguageFigures>,
 }
+
+/// Out-of-fold figures of the pages in one language.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LanguageFigures {
+    /// Number of pages.
+    pub pages: usize,
+    /// Mean F1 over the labels, by blocks, with the page model.
+    pub macro_f1: Estimate,
+}
+
+/// Pages of a language from which it has figures of its own (chosen: with fewer, an interval is wider than 0.1).
+pub const LANGUAGE_PAGES: usize = 20;
+
+/// The name of all languages with fewer pages, and of pages that do not say theirs.
+pub const OTHER_LANGUAGES: &str = "others";
 
 /// What a sample is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,9 +310,9 @@ struct ViewedPage {
 struct Sample {
     view: View,
     role: Role,
-    /// Number of the labelled page.
-    page: usize,
     fold: usize,
+    /// Whether models learn from it, if its role is to be learned from.
+    is_taught: bool,
     rows: std::ops::Range<usize>,
 }
 
@@ -336,11 +364,17 @@ pub struct OutOfFold {
 pub fn train(
     dataset: &mut Dataset,
     extractions: &Extractions,
+    main_texts: &MainTexts,
     options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Result<(Classifier, Report)> {
-    let none = MainTexts::default();
-    let mut run = Run::prepare(dataset, extractions, &none, Judge::Drawn, options, progress)?;
+    // texts of extractors that nothing is learned from can only be there to be judged
+    let judge = if options.extractor_draws == 0 {
+        Judge::All
+    } else {
+        Judge::Drawn
+    };
+    let mut run = Run::prepare(dataset, extractions, main_texts, judge, options, progress)?;
     let mut kinds = BTreeMap::new();
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
@@ -405,6 +439,8 @@ struct Run<'o> {
     texts: Vec<Vec<(String, Vec<String>)>>,
     /// The words of each page's article, for the pages that extractors' texts were given for.
     articles: BTreeMap<String, WordBag>,
+    /// The language of each page that says it, by id: the first part of its tag.
+    languages: BTreeMap<String, String>,
     main_texts: &'o MainTexts,
     /// What judges them; `None` without such pages.
     keeping: Option<Keeping>,
@@ -517,6 +553,7 @@ impl<'o> Run<'o> {
         Ok(Self {
             options,
             articles: articles(dataset, extractions),
+            languages: languages(dataset),
             main_texts,
             keeping,
             labels,
@@ -534,7 +571,7 @@ impl<'o> Run<'o> {
         let everywhere = |_: &Sample| true;
         let (vocabulary, ngram, ngram_report) = self.fit_ngram(prepared, everywhere)?;
         progress.advance();
-        let (page, page_report) = self.fit_page(prepared, scores.ngram.view(), everywhere)?;
+        let (page, page_report) = self.fit_page(prepared, &scores.ngram, everywhere)?;
         progress.advance();
         let model = KindModel {
             vocabulary,
@@ -623,7 +660,7 @@ impl<'o> Run<'o> {
             .enumerate()
             .map(|(fold, ngram)| {
                 let model = self
-                    .fit_page(prepared, ngram.view(), |sample| sample.fold != fold)
+                    .fit_page(prepared, &ngram, |sample| sample.fold != fold)
                     .map(|(model, _)| model);
                 progress.advance();
                 model
@@ -632,7 +669,8 @@ impl<'o> Run<'o> {
         let mut scores = Array2::zeros(ngram.raw_dim());
         for sample in &prepared.samples {
             let facts = &prepared.facts[sample.rows.clone()];
-            let found = fitted[sample.fold].log_probabilities(sample.rows_of(ngram), facts);
+            let features = page_features(sample.rows_of(ngram), facts);
+            let found = fitted[sample.fold].log_probabilities(&features);
             sample.rows_of_mut(&mut scores).assign(&found);
         }
         Ok(scores)
@@ -644,7 +682,8 @@ impl<'o> Run<'o> {
         prepared: &Prepared,
         wanted: impl Fn(&Sample) -> bool,
     ) -> Result<(Vocabulary, NgramModel, FitReport)> {
-        let rows: Vec<usize> = prepared.gold_rows(|sample| sample.role.is_learned() && wanted(sample));
+        let rows: Vec<usize> =
+            prepared.gold_rows(|sample| sample.role.is_learned() && sample.is_taught && wanted(sample));
         let columns = prepared.frequent_columns(&rows, self.options.min_sites);
         let mut matrix = SparseMatrix::new();
         for row in &rows {
@@ -700,67 +739,47 @@ impl<'o> Run<'o> {
     fn fit_page(
         &self,
         prepared: &Prepared,
-        ngram: ArrayView2<'_, f64>,
+        ngram: &Array2<f64>,
         wanted: impl Fn(&Sample) -> bool,
     ) -> Result<(PageModel, FitReport)> {
         // further draws of a page would only weigh the extracted view up, and so would texts of extractors, of which some are whole pages
-        let learned = |sample: &Sample| matches!(sample.role, Role::Judged | Role::Learned) && wanted(sample);
-        let rows = thinned(prepared.gold_rows_by_page(learned), self.options.page_rows);
-        let records = prepared.page_features(ngram, &rows);
-        let targets: Array1<usize> = rows
-            .iter()
-            .filter_map(|row| prepared.gold[*row])
-            .map(Label::index)
-            .collect();
-        let count = rows.len() as f64;
-        let failed = |problem: String| Error::Optimizer {
-            model: "page model",
-            problem,
+        let learned = |sample: &&Sample| {
+            matches!(sample.role, Role::Judged | Role::Learned) && sample.is_taught && wanted(sample)
         };
-        let records = linfa::Dataset::new(records, targets);
-        // linfa's loss is a sum over rows, our tolerance is on the mean
-        let fitted = MultiLogisticRegression::default()
-            .alpha(self.options.page_penalty)
-            .max_iterations(self.options.max_iterations)
-            .gradient_tolerance(self.options.page_tolerance * count)
-            .fit(&records)
-            .map_err(|error| failed(error.to_string()))?;
+        let samples: Vec<PageSample> = prepared
+            .samples
+            .iter()
+            .filter(learned)
+            .map(|sample| PageSample {
+                features: page_features(sample.rows_of(ngram), &prepared.facts[sample.rows.clone()]),
+                gold: prepared.gold[sample.rows.clone()].to_vec(),
+            })
+            .collect();
         let labels = self.labels.len();
-        if fitted.classes().len() != labels {
-            return Err(failed(
-                "a fold lacks a label; label it on more sites or give fewer --folds".to_owned(),
-            ));
-        }
-        let model = PageModel::new(fitted.params().clone(), fitted.intercept().clone());
-        let gradient_norm = dense_gradient_norm(
-            &model,
-            records.records().view(),
-            records.targets(),
-            self.options.page_penalty,
-        );
-        let stopped_early = gradient_norm > self.options.page_tolerance;
-        if stopped_early && !self.options.allow_early_stop {
-            return Err(Error::NotConverged {
-                model: "page model",
-                iterations: self.options.max_iterations,
-                gradient_norm,
-                tolerance: self.options.page_tolerance,
-            });
-        }
+        let options = PageFitOptions {
+            features: feature_count(labels),
+            labels,
+            seed: self.options.seed,
+            penalty: self.options.page_penalty,
+            tolerance: self.options.page_tolerance,
+            max_iterations: self.options.max_iterations,
+            most_rows: self.options.page_rows,
+            allow_early_stop: self.options.allow_early_stop,
+        };
+        let PageFit {
+            model,
+            rows,
+            gradient_norm,
+        } = fit_page_model(&samples, &options)?;
         let report = FitReport {
             kind: prepared.kind.as_str().to_owned(),
             model: "page".to_owned(),
-            rows: rows.len(),
-            columns: records.records().ncols(),
+            rows,
+            columns: model.weights().nrows(),
             iterations: None,
             gradient_norm,
-            stopped_early,
+            stopped_early: gradient_norm > self.options.page_tolerance,
         };
-        debug_assert_eq!(
-            records.records().ncols(),
-            feature_names(self.labels.names()).len(),
-            "a name for each page feature"
-        );
         Ok((model, report))
     }
 
@@ -795,12 +814,54 @@ impl<'o> Run<'o> {
                 words,
                 calibration: calibration(&pages),
                 priorities: self.kept_by_priority(prepared, scores, *view)?,
+                languages: self.by_language(prepared, &scores.last, *view)?,
             };
             self.report.views.insert(view.as_str().to_owned(), figures);
         }
         self.judge_losses(scores);
         self.judge_extractors(scores)?;
         self.judge_main_texts(scores)
+    }
+
+    /// The figures of a view by the pages' language.
+    fn by_language(
+        &self,
+        prepared: &Prepared,
+        scores: &Array2<f64>,
+        view: View,
+    ) -> Result<BTreeMap<String, LanguageFigures>> {
+        let texts = self
+            .kinds
+            .iter()
+            .zip(&self.texts)
+            .find(|(other, _)| other.kind == prepared.kind);
+        let mut pages: BTreeMap<&str, Vec<Vec<Judged>>> = BTreeMap::new();
+        for (sample, (id, _)) in prepared
+            .samples
+            .iter()
+            .zip(texts.into_iter().flat_map(|(_, texts)| texts))
+        {
+            if sample.role == Role::Judged && sample.view == view {
+                let language = self.languages.get(id).map_or(OTHER_LANGUAGES, String::as_str);
+                pages.entry(language).or_default().push(prepared.judged(sample, scores));
+            }
+        }
+        let (mut named, few): (BTreeMap<&str, _>, BTreeMap<&str, _>) = pages
+            .into_iter()
+            .partition(|(language, pages)| *language != OTHER_LANGUAGES && pages.len() >= LANGUAGE_PAGES);
+        let few: Vec<Vec<Judged>> = few.into_values().flatten().collect();
+        if !few.is_empty() {
+            named.insert(OTHER_LANGUAGES, few);
+        }
+        let figures = |(language, pages): (&str, Vec<Vec<Judged>>)| {
+            let (blocks, _) = figures(&self.labels, &pages)?;
+            let found = LanguageFigures {
+                pages: blocks.pages,
+                macro_f1: blocks.macro_f1,
+            };
+            Ok((language.to_owned(), found))
+        };
+        named.into_iter().map(figures).collect()
     }
 
     /// Which words of a view stay with each priority.
@@ -1155,6 +1216,25 @@ fn articles(dataset: &Dataset, extractions: &Extractions) -> BTreeMap<String, Wo
         .collect()
 }
 
+/// The language of each page that says it, by id: the first part of its tag, in lower case.
+fn languages(dataset: &Dataset) -> BTreeMap<String, String> {
+    let language = |gold: &GoldPage| {
+        let first = gold.lang.as_deref()?.split(['-', '_']).next()?.to_ascii_lowercase();
+        Some((gold.id.clone(), first))
+    };
+    dataset.pages.iter().filter_map(language).collect()
+}
+
+/// Whether a site is among those that are learned from.
+fn is_taught(site: &str, options: &TrainOptions) -> bool {
+    // another hash than that of the folds, so that every fold keeps its share
+    let hash = xxhash_rust::xxh3::xxh3_64_with_seed(site.as_bytes(), options.seed ^ TAUGHT);
+    options.site_share >= 1.0 || (hash as f64) < options.site_share * 2f64.powi(64)
+}
+
+/// Makes the draw of sites another one than that of the folds (chosen).
+const TAUGHT: u64 = 0x7ea6_4e55_1e5a_11ed;
+
 /// A label must occur on two sites: with one, the folds that learn it can never be judged on it.
 fn check_labels(labels: &LabelSet, pages: &[ViewedPage]) -> Result<()> {
     for label in labels.iter() {
@@ -1238,7 +1318,7 @@ impl Prepared {
             .zip(0..)
             .map(|(site, number)| (site.as_str(), number))
             .collect();
-        let spellings = frequent_spellings(pages, vectorizer, options.min_sites, progress);
+        let spellings = frequent_spellings(pages, vectorizer, options, progress);
         let vocabulary = Vocabulary::new(spellings);
         progress.begin(&format!("vectors of {} pages", kind.as_str()), pages.len());
         let vectors: Vec<_> = pages
@@ -1258,12 +1338,8 @@ impl Prepared {
             gold: Vec::new(),
             sites: Vec::new(),
         };
-        let mut last_id = None;
-        let mut number = 0;
         for (ViewedPage { view, role, page }, vectors) in pages.iter().zip(vectors) {
             let start = prepared.gold.len();
-            number += usize::from(last_id.is_some_and(|last| last != &page.id));
-            last_id = Some(&page.id);
             prepared.rows.append(&vectors.rows);
             prepared.facts.extend(vectors.facts);
             prepared.gold.extend(&page.labels);
@@ -1273,27 +1349,19 @@ impl Prepared {
             prepared.samples.push(Sample {
                 view: *view,
                 role: role.clone(),
-                page: number,
                 fold: folds[&page.site],
+                is_taught: is_taught(&page.site, options),
                 rows: start..prepared.gold.len(),
             });
         }
         prepared
     }
 
-    /// The rows with gold of the samples that `wanted` picks: by labelled page, and in it by sample.
-    fn gold_rows_by_page(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<Vec<Vec<usize>>> {
-        let with_gold = |sample: &Sample| sample.rows.clone().filter(|row| self.gold[*row].is_some()).collect();
-        self.samples
-            .chunk_by(|a, b| a.page == b.page)
-            .map(|page| page.iter().filter(|sample| wanted(sample)).map(with_gold).collect())
-            .filter(|samples: &Vec<Vec<usize>>| !samples.is_empty())
-            .collect()
-    }
-
     /// The rows with gold of the samples that `wanted` picks.
     fn gold_rows(&self, wanted: impl Fn(&Sample) -> bool) -> Vec<usize> {
-        self.gold_rows_by_page(wanted).into_iter().flatten().flatten().collect()
+        let samples = self.samples.iter().filter(|sample| wanted(sample));
+        let rows = samples.flat_map(|sample| sample.rows.clone());
+        rows.filter(|row| self.gold[*row].is_some()).collect()
     }
 
     /// The columns that occur on at least `min_sites` sites among these rows, which stand in the order of their pages.
@@ -1345,27 +1413,6 @@ impl Prepared {
         model.log_probabilities(&rows)
     }
 
-    /// Page features of these rows, which stand in order, shape (rows, page features), from the n-gram model's log-probabilities of
-    /// all rows, shape (rows, labels).
-    fn page_features(&self, ngram: ArrayView2<'_, f64>, rows: &[usize]) -> Array2<f64> {
-        let pages: Vec<Array2<f64>> = self
-            .samples
-            .par_iter()
-            .filter_map(|sample| {
-                let first = rows.partition_point(|row| *row < sample.rows.start);
-                let end = rows.partition_point(|row| *row < sample.rows.end);
-                let inside: Vec<usize> = rows[first..end].iter().map(|row| row - sample.rows.start).collect();
-                let features = || {
-                    let ngram = ngram.slice_axis(Axis(0), Slice::from(sample.rows.clone()));
-                    page_features(ngram, &self.facts[sample.rows.clone()])
-                };
-                (!inside.is_empty()).then(|| features().select(Axis(0), &inside))
-            })
-            .collect();
-        let views: Vec<ArrayView2<'_, f64>> = pages.iter().map(Array2::view).collect();
-        ndarray::concatenate(Axis(0), &views).unwrap_or_default()
-    }
-
     /// The blocks with gold of the judged samples of a view, from final log-probabilities of shape (rows, labels).
     fn risk_blocks(&self, scores: &Array2<f64>, body: Label, view: View) -> Vec<RiskBlock> {
         let samples = self
@@ -1408,21 +1455,6 @@ impl Prepared {
     }
 }
 
-/// The rows of every `n`-th sample, with the smallest `n` that gives at most `most` rows or so, all in one list; of each page another
-/// sample than of the page before, so that all pages and all views have their turn.
-fn thinned(pages: Vec<Vec<Vec<usize>>>, most: usize) -> Vec<usize> {
-    let all: usize = pages.iter().flatten().map(Vec::len).sum();
-    let step = all.div_ceil(most.max(1)).max(1);
-    let numbered = pages
-        .into_iter()
-        .enumerate()
-        .flat_map(|(page, samples)| (page..).zip(samples));
-    numbered
-        .filter(|(number, _)| number % step == 0)
-        .flat_map(|(_, rows)| rows)
-        .collect()
-}
-
 /// The hashes of all features of a page, each once.
 #[derive(Default)]
 struct HashSink(HashedMap<()>);
@@ -1463,11 +1495,13 @@ impl BlockSink for SpellingSink<'_> {
 fn frequent_spellings(
     pages: &[ViewedPage],
     vectorizer: &Vectorizer,
-    min_sites: usize,
+    options: &TrainOptions,
     progress: &dyn Progress,
 ) -> Vec<String> {
+    let min_sites = options.min_sites;
     let mut by_site: BTreeMap<&str, Vec<&Segmented>> = BTreeMap::new();
-    for ViewedPage { page, .. } in pages.iter().filter(|viewed| viewed.role.is_learned()) {
+    let learned = |viewed: &&ViewedPage| viewed.role.is_learned() && is_taught(&viewed.page.site, options);
+    for ViewedPage { page, .. } in pages.iter().filter(learned) {
         by_site.entry(&page.site).or_default().push(&page.segmented);
     }
     let sites: Vec<Vec<&Segmented>> = by_site.into_values().collect();
@@ -1781,26 +1815,12 @@ impl Gradient for &SoftmaxProblem<'_> {
     }
 }
 
-/// Norm of the gradient of the mean loss of a dense model: `fit` of linfa-logistic says nothing when it stops early.
-fn dense_gradient_norm(model: &PageModel, records: ArrayView2<'_, f64>, targets: &Array1<usize>, penalty: f64) -> f64 {
-    let mut errors = records.dot(&model.weights()) + model.intercept();
-    for (mut row, target) in errors.rows_mut().into_iter().zip(targets) {
-        if let Some(row) = row.as_slice_mut() {
-            log_softmax(row);
-        }
-        row.mapv_inplace(f64::exp);
-        row[*target] -= 1.0;
-    }
-    let weights = records.t().dot(&errors) + &model.weights() * penalty;
-    let intercept = errors.sum_axis(Axis(0));
-    let squares = weights.iter().chain(&intercept).map(|value| value * value).sum::<f64>();
-    squares.sqrt() / records.nrows().max(1) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dataset::GoldBlock;
+    use linfa::traits::Fit;
+    use linfa_logistic::MultiLogisticRegression;
 
     const LABELS: usize = 3;
 
@@ -1871,8 +1891,6 @@ mod tests {
                 assert!((ours - theirs).abs() < 1e-4, "{column} {label}: {ours} {theirs}");
             }
         }
-        let model = PageModel::new(linfa.params().clone(), linfa.intercept().clone());
-        assert!(dense_gradient_norm(&model, dense.view(), &targets, 0.5) < 1e-6);
     }
 
     #[test]
@@ -1913,16 +1931,6 @@ mod tests {
         let problem = SoftmaxProblem::new(&rows, &gold, &[1.0; LABELS], 7, 0.5);
         let fitted = problem.solve(&options()).unwrap();
         assert_eq!(problem.strongest(&fitted.weights, 3), [0, 1, 2]);
-    }
-
-    #[test]
-    fn samples_are_thinned_so_that_pages_and_views_have_their_turn() {
-        // five pages with two samples of two rows each: row numbers tell page and sample
-        let page = |page: usize| vec![vec![page * 10; 2], vec![page * 10 + 1; 2]];
-        let pages: Vec<_> = (0..5).map(page).collect();
-        assert_eq!(thinned(pages.clone(), 100).len(), 20);
-        assert_eq!(thinned(pages.clone(), 10), [0, 0, 11, 11, 20, 20, 31, 31, 40, 40]);
-        assert!(thinned(pages, 1).len() <= 2);
     }
 
     /// Pages of `sites` sites, each with an article and a list of teasers.
@@ -1966,7 +1974,14 @@ mod tests {
 
     #[test]
     fn a_trained_classifier_labels_a_page_like_those_it_saw_and_is_saved_whole() {
-        let (classifier, report) = train(&mut dataset(9), &Extractions::default(), &quick(), &Silent).unwrap();
+        let (classifier, report) = train(
+            &mut dataset(9),
+            &Extractions::default(),
+            &MainTexts::default(),
+            &quick(),
+            &Silent,
+        )
+        .unwrap();
         assert_eq!((report.pages, report.sites, report.fits.len()), (9, 9, 2));
         assert_eq!(report.views["text"].blocks.macro_f1.value, Some(1.0));
         let text = "The council of town 44 voted on Tuesday to close the bridge for eleven weeks of repairs.\n\nYou May Also Like";
@@ -1982,6 +1997,54 @@ mod tests {
             labelled.probabilities
         );
         assert_eq!(again.to_bytes().unwrap(), classifier.to_bytes().unwrap());
+    }
+
+    #[test]
+    fn only_the_drawn_share_of_sites_is_learned_and_all_are_judged() {
+        let fit = |site_share| {
+            let options = TrainOptions { site_share, ..quick() };
+            train(
+                &mut dataset(40),
+                &Extractions::default(),
+                &MainTexts::default(),
+                &options,
+                &Silent,
+            )
+            .unwrap()
+            .1
+        };
+        let (all, half) = (fit(1.0), fit(0.5));
+        assert_eq!(all.fits[0].rows, 40 * 4);
+        assert!((60..=100).contains(&half.fits[0].rows), "{}", half.fits[0].rows);
+        assert_eq!(half.fits[0].rows, half.fits[1].rows);
+        assert_eq!(half.views["text"].blocks.pages, 40);
+        let wrong = TrainOptions {
+            site_share: 0.0,
+            ..quick()
+        };
+        assert!(wrong.validate().unwrap_err().to_string().contains("--site-share"));
+    }
+
+    #[test]
+    fn figures_by_language_are_of_its_pages_and_small_languages_go_together() {
+        let mut dataset = dataset(LANGUAGE_PAGES + 3);
+        for (number, page) in dataset.pages.iter_mut().enumerate() {
+            page.lang = match number {
+                0 => None,
+                1 => Some("fr".to_owned()),
+                2 => Some("DE-at".to_owned()),
+                _ => Some("de".to_owned()),
+            };
+        }
+        let none = MainTexts::default();
+        let (_, report, _) = cross_validate(&mut dataset, &Extractions::default(), &none, &quick(), &Silent).unwrap();
+        let languages = &report.views["text"].languages;
+        let pages: Vec<(&str, usize)> = languages
+            .iter()
+            .map(|(name, figures)| (name.as_str(), figures.pages))
+            .collect();
+        assert_eq!(pages, [("de", LANGUAGE_PAGES + 1), (OTHER_LANGUAGES, 2)]);
+        assert_eq!(languages["de"].macro_f1.value, Some(1.0));
     }
 
     /// The same pages as HTML, and what two extractors left of them: one all, the other the article alone.
@@ -2033,14 +2096,14 @@ mod tests {
     fn pages_that_are_only_learned_are_not_judged() {
         let (mut all, extractions) = extracted_dataset(9);
         let marked = (0..3).map(|site| format!("site{site}/page")).collect();
-        let (_, learned) = train(&mut all, &extractions, &extracted(), &Silent).unwrap();
+        let (_, learned) = train(&mut all, &extractions, &MainTexts::default(), &extracted(), &Silent).unwrap();
         all.only_learned = marked;
         let (_, report, list) =
             cross_validate(&mut all, &extractions, &MainTexts::default(), &extracted(), &Silent).unwrap();
         assert_eq!(report.views["extracted"].blocks.pages, 6);
         assert_eq!(report.after_extractors["all"].pages, 6);
         assert!(list.iter().all(|block| !all.only_learned.contains(&block.id)));
-        let (_, again) = train(&mut all, &extractions, &extracted(), &Silent).unwrap();
+        let (_, again) = train(&mut all, &extractions, &MainTexts::default(), &extracted(), &Silent).unwrap();
         assert_eq!(again.fits, learned.fits, "the model is that of all pages");
     }
 
@@ -2129,7 +2192,7 @@ mod tests {
                 extractor_draws: draws,
                 ..extracted()
             };
-            let (_, report) = train(&mut dataset, &extractions, &options, &Silent).unwrap();
+            let (_, report) = train(&mut dataset, &extractions, &MainTexts::default(), &options, &Silent).unwrap();
             (report.fits[0].rows, report.fits[1].rows)
         };
         let [none, one, two, nine] = [0, 1, 2, 9].map(rows);
@@ -2209,7 +2272,14 @@ mod tests {
     #[test]
     fn a_model_keeps_thresholds_for_the_losses_that_its_sites_can_show() {
         let options = losing(&[0.6, 0.35, 0.01]);
-        let (classifier, report) = train(&mut dataset(9), &Extractions::default(), &options, &Silent).unwrap();
+        let (classifier, report) = train(
+            &mut dataset(9),
+            &Extractions::default(),
+            &MainTexts::default(),
+            &options,
+            &Silent,
+        )
+        .unwrap();
         let found = |share: &str| classifier.body_threshold(PageKind::Text, share.parse().unwrap());
         let losses: Vec<f64> = report.body_losses.iter().map(|report| report.loss.share()).collect();
         assert_eq!((losses, report.body_sites["text"]), (vec![0.01, 0.35, 0.6], 9));
@@ -2230,7 +2300,15 @@ mod tests {
     fn the_same_thresholds_are_kept_for_any_number_of_threads() {
         let bytes = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let trained = || train(&mut dataset(9), &Extractions::default(), &losing(&[0.4]), &Silent);
+            let trained = || {
+                train(
+                    &mut dataset(9),
+                    &Extractions::default(),
+                    &MainTexts::default(),
+                    &losing(&[0.4]),
+                    &Silent,
+                )
+            };
             pool.install(trained).unwrap().0.to_bytes().unwrap()
         };
         assert_eq!(bytes(1), bytes(3));
@@ -2242,7 +2320,14 @@ mod tests {
         for block in dataset.pages.iter_mut().flat_map(|page| &mut page.blocks) {
             block.label = if block.label == "body" { "keep" } else { "drop" }.to_owned();
         }
-        let (classifier, report) = train(&mut dataset, &Extractions::default(), &losing(&[0.5]), &Silent).unwrap();
+        let (classifier, report) = train(
+            &mut dataset,
+            &Extractions::default(),
+            &MainTexts::default(),
+            &losing(&[0.5]),
+            &Silent,
+        )
+        .unwrap();
         assert!(report.body_losses.is_empty() && report.body_sites.is_empty());
         assert!(
             classifier
@@ -2304,15 +2389,27 @@ mod tests {
 
     #[test]
     fn too_few_sites_and_rare_labels_are_refused() {
-        let message = train(&mut dataset(2), &Extractions::default(), &quick(), &Silent)
-            .unwrap_err()
-            .to_string();
+        let message = train(
+            &mut dataset(2),
+            &Extractions::default(),
+            &MainTexts::default(),
+            &quick(),
+            &Silent,
+        )
+        .unwrap_err()
+        .to_string();
         assert!(message.contains("2 site(s) for 3 folds"), "{message}");
         let mut typo = dataset(9);
         typo.pages[4].blocks[1].label = "bdoy".to_owned();
-        let message = train(&mut typo, &Extractions::default(), &quick(), &Silent)
-            .unwrap_err()
-            .to_string();
+        let message = train(
+            &mut typo,
+            &Extractions::default(),
+            &MainTexts::default(),
+            &quick(),
+            &Silent,
+        )
+        .unwrap_err()
+        .to_string();
         assert!(message.contains("bdoy") && message.contains("site4/page"), "{message}");
     }
 
@@ -2340,7 +2437,13 @@ mod tests {
             ..quick()
         };
         assert!(matches!(
-            train(&mut dataset(9), &Extractions::default(), &stray, &Silent),
+            train(
+                &mut dataset(9),
+                &Extractions::default(),
+                &MainTexts::default(),
+                &stray,
+                &Silent
+            ),
             Err(Error::UnknownLabel { .. })
         ));
     }

@@ -3,11 +3,11 @@
 //! A feature's value depends on its block alone, never on the vocabulary, so dropping columns changes no other value.
 
 use crate::analyzer::{Language, PageTerms, Token, TokenKind};
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::segment::{Segmented, path_signature};
-use crate::shape::Shape;
-use crate::structure::Structure;
+use crate::shape::{self, Shape};
+use crate::structure::{self, Structure};
 use crate::vocabulary::{Family, Group, HashedMap, NO_COLUMN, Sink, Vocabulary, hash_bytes};
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,14 @@ fn default_length(group: Group) -> f32 {
 }
 
 impl Recipe {
+    /// The same without these groups of features.
+    pub fn without(mut self, groups: &[Group]) -> Self {
+        for group in groups {
+            self.lengths[group.index()] = 0.0;
+        }
+        self
+    }
+
     /// Checks the ranges that the fields document.
     ///
     /// # Errors
@@ -165,6 +173,17 @@ pub struct BlockFacts {
     pub heading: Option<u32>,
     /// A block elsewhere on the page with the same words, the nearest one.
     pub twin: Option<u32>,
+    /// What it looks like and what stands around it, in the order of [`measure_names`], each 0 to 1.
+    pub measures: [f32; MEASURES],
+}
+
+/// Number of a block's measures.
+pub const MEASURES: usize = shape::MEASURES.len() + context::MEASURES.len() + structure::MEASURES.len();
+
+/// The names of a block's measures: its shape, its surroundings, and its markup, which is zero in plain text.
+pub fn measure_names() -> impl Iterator<Item = &'static str> {
+    let first = shape::MEASURES.iter().chain(&context::MEASURES);
+    first.chain(&structure::MEASURES).copied()
 }
 
 /// The vectors of a page's blocks.
@@ -249,7 +268,7 @@ impl Vectorizer {
             }
             chosen.sink.end_block();
         }
-        (language, facts(segmented, &shapes, &context))
+        (language, facts(segmented, &shapes, &context, structure.as_ref()))
     }
 
     fn word_ngrams<S: Sink>(&self, terms: &PageTerms, block: usize, hashes: &mut Vec<u64>, sink: &mut S) {
@@ -523,7 +542,7 @@ fn page_language(segmented: &Segmented) -> Language {
     }
 }
 
-fn facts(segmented: &Segmented, shapes: &[Shape], context: &Context) -> Vec<BlockFacts> {
+fn facts(segmented: &Segmented, shapes: &[Shape], context: &Context, structure: Option<&Structure>) -> Vec<BlockFacts> {
     let mut groups: HashedMap<u32> = HashedMap::default();
     let mut number = |key: u64| {
         let next = groups.len() as u32;
@@ -553,9 +572,23 @@ fn facts(segmented: &Segmented, shapes: &[Shape], context: &Context) -> Vec<Bloc
                 parent_group,
                 heading: context.heading(at).map(|heading| heading as u32),
                 twin: context.twin(at).map(|twin| twin as u32),
+                measures: measures(shape, context, structure, at),
             }
         })
         .collect()
+}
+
+/// The measures of one block, in the order of [`measure_names`].
+fn measures(shape: &Shape, context: &Context, structure: Option<&Structure>, block: usize) -> [f32; MEASURES] {
+    let mut all = [0.0; MEASURES];
+    let (shaped, rest) = all.split_at_mut(shape::MEASURES.len());
+    let (around, marked) = rest.split_at_mut(context::MEASURES.len());
+    shaped.copy_from_slice(&shape.measures());
+    around.copy_from_slice(&context.measures(block));
+    if let Some(structure) = structure {
+        marked.copy_from_slice(&structure.measures(block));
+    }
+    all
 }
 
 const GROUP_PARENT: Family = Family::new("parent", Group::Containers);
@@ -645,8 +678,7 @@ mod tests {
 
     #[test]
     fn a_group_of_length_zero_is_left_out() {
-        let mut recipe = Recipe::default();
-        recipe.lengths[Group::Shape.index()] = 0.0;
+        let recipe = Recipe::default().without(&[Group::Shape]);
         assert!(
             !spellings(recipe, "Read more")[0]
                 .iter()

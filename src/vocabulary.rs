@@ -2,6 +2,7 @@
 //!
 //! A spelling is `FAMILY=part part ...`; the hash is always computable from the spelling alone, so a model file needs the spellings only.
 
+use crate::error::{Error, Result};
 use rapidhash::v3::{DEFAULT_RAPID_SECRETS, rapidhash_v3_nano_inline};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -46,6 +47,37 @@ impl Group {
         Self::Classes,
         Self::Containers,
     ];
+
+    /// The name of the group in lower case, such as `words`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Characters => "characters",
+            Self::Shape => "shape",
+            Self::Position => "position",
+            Self::Overlap => "overlap",
+            Self::Heading => "heading",
+            Self::Neighbours => "neighbours",
+            Self::Elements => "elements",
+            Self::Classes => "classes",
+            Self::Containers => "containers",
+        }
+    }
+
+    /// The group of a name.
+    ///
+    /// # Errors
+    /// [`Error::Option`] that lists the names when there is no such group.
+    pub fn parse(name: &str) -> Result<Self> {
+        let named = Self::ALL.into_iter().find(|group| group.as_str() == name);
+        named.ok_or_else(|| Error::Option {
+            option: "--without",
+            problem: format!(
+                "there is no group of features {name:?}; wanted one of {}",
+                Self::ALL.map(Self::as_str).join(", ")
+            ),
+        })
+    }
 
     /// Position in [`Group::ALL`].
     pub const fn index(self) -> usize {
@@ -370,6 +402,18 @@ impl Vocabulary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_are_found_by_their_names_and_others_are_refused() {
+        for group in Group::ALL {
+            assert_eq!(Group::parse(group.as_str()).unwrap(), group);
+        }
+        let message = Group::parse("word").unwrap_err().to_string();
+        assert!(
+            message.contains("\"word\"") && message.contains("words, characters"),
+            "{message}"
+        );
+    }
 
     #[test]
     fn a_hash_can_be_computed_from_the_spelling() {

@@ -230,7 +230,7 @@ fn a_model_with_a_flipped_bit_is_refused() {
 #[test]
 fn a_model_of_another_format_is_refused_with_both_numbers() {
     let bytes = std::fs::read(model_file()).unwrap();
-    let wanted = b"{\\\"format\\\":1,";
+    let wanted = b"{\\\"format\\\":2,";
     let at = bytes.windows(wanted.len()).position(|window| window == wanted).unwrap();
     let mut other = bytes.clone();
     other[at + wanted.len() - 2] = b'7';
@@ -238,7 +238,7 @@ fn a_model_of_another_format_is_refused_with_both_numbers() {
     assert!(
         ended
             .stderr
-            .contains("it has format 7, this version of unbait reads format 1"),
+            .contains("it has format 7, this version of unbait reads format 2"),
         "{}",
         ended.stderr
     );

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 25] = [
+const ROOMS: [(&str, &[&str]); 28] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -46,7 +46,19 @@ const ROOMS: [(&str, &[&str]); 25] = [
         ],
     ),
     ("ngram_model", &["label", "error", "vectorizer"]),
-    ("page_model", &["label", "error", "vectorizer", "ngram_model"]),
+    ("page_features", &["label", "error", "vectorizer"]),
+    ("convolution", &["label", "error"]),
+    (
+        "page_model",
+        &[
+            "label",
+            "error",
+            "vectorizer",
+            "ngram_model",
+            "page_features",
+            "convolution",
+        ],
+    ),
     (
         "classifier",
         &[
@@ -59,6 +71,8 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "analyzer",
             "vectorizer",
             "ngram_model",
+            "convolution",
+            "page_features",
             "page_model",
             "balance",
         ],
@@ -76,6 +90,10 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ),
     ("extraction", &["label", "error", "page", "segment", "dataset"]),
     (
+        "page_fit",
+        &["label", "error", "ngram_model", "convolution", "page_model", "evaluate"],
+    ),
+    (
         "train",
         &[
             "label",
@@ -87,6 +105,8 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "analyzer",
             "vectorizer",
             "ngram_model",
+            "page_features",
+            "page_fit",
             "page_model",
             "classifier",
             "balance",
@@ -115,7 +135,7 @@ const CORPUS: &[&str] = &[
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
 const HOMES: [(&str, &[&str]); 19] = [
-    ("linfa", &["train.rs"]),
+    ("linfa", &["train.rs", "page_fit.rs"]),
     ("argmin", &["train.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
     ("regex_syntax", &["evaluate.rs"]),

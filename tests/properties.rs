@@ -95,7 +95,7 @@ proptest! {
             let sum = |list: &[(String, f64)]| list.iter().map(|(_, contribution)| contribution).sum::<f64>();
             prop_assert_eq!(explanation.label, *label);
             prop_assert!((sum(&explanation.ngram) + explanation.ngram_intercept - explanation.ngram_log_odds).abs() < 1e-6);
-            prop_assert!((sum(&explanation.page) + explanation.page_intercept - explanation.page_log_odds).abs() < 1e-6);
+            prop_assert!((sum(&explanation.page) + explanation.page_constant - explanation.page_log_odds).abs() < 1e-6);
             let odds = (row[label.index()] / row[explanation.against.index()]).ln();
             prop_assert!((odds - explanation.page_log_odds).abs() < 1e-6);
         }
@@ -127,11 +127,17 @@ fn trained_on(threads: usize) -> Vec<u8> {
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
-        train(&mut some_pages(4), &Extractions::default(), &options, &Silent)
-            .unwrap()
-            .0
-            .to_bytes()
-            .unwrap()
+        train(
+            &mut some_pages(4),
+            &Extractions::default(),
+            &unbait::main_text::MainTexts::default(),
+            &options,
+            &Silent,
+        )
+        .unwrap()
+        .0
+        .to_bytes()
+        .unwrap()
     })
 }
 

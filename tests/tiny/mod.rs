@@ -46,6 +46,7 @@ pub fn classifier() -> &'static Classifier {
         train(
             &mut some_pages(2),
             &unbait::extraction::Extractions::default(),
+            &unbait::main_text::MainTexts::default(),
             &options(),
             &Silent,
         )

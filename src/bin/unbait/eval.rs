@@ -6,9 +6,9 @@ use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
 use crate::inputs::{BUILT_IN, read_model};
-use crate::output::{Results, WholeFile, complain, json, note, write_file};
+use crate::output::{Results, WholeFile, json, note, write_file};
 use crate::score::Probabilities;
-use crate::training::{DataArgs, FitArgs, Steps, complain_from};
+use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
 use clap::ValueEnum;
 use ndarray::ArrayView1;
 use rayon::prelude::*;
@@ -21,9 +21,9 @@ use unbait::dataset::{Dataset, GoldPage};
 use unbait::error::{Error, Result};
 use unbait::evaluate::{Calibration, Figures, Judged, calibration, figures};
 use unbait::extraction::Extractions;
-use unbait::label_file::text_hash;
 use unbait::label::{Label, LabelSet, USUAL_ORDER};
-use unbait::main_text::{Kept, MAIN_TEXT_KEY, MainTextPage, MainTextReport, MainTexts};
+use unbait::label_file::text_hash;
+use unbait::main_text::{Kept, MainTextPage, MainTextReport, MainTexts};
 use unbait::risk::{LossReport, RiskBlock, loss_figures};
 use unbait::train::{OutOfFold, TrainOptions, cross_validate};
 use unbait::view::{View, view_page, views_of};
@@ -44,14 +44,8 @@ pub struct Args {
     data: Vec<PathBuf>,
     #[command(flatten)]
     reading: DataArgs,
-    /// Pages with their main text and no labels, to compare what is kept by words: JSON lines with id, html (or text), gold_text and
-    /// perhaps url and page_type, plain, .gz or .zst; can be given several times, and without DATA. HTML is scored as HTML, whatever
-    /// the --view
-    #[arg(long, value_name = "FILE")]
-    main_text: Vec<PathBuf>,
-    /// The key of the main text
-    #[arg(long, value_name = "KEY", default_value = MAIN_TEXT_KEY, requires = "main_text")]
-    main_text_key: String,
+    #[command(flatten)]
+    main_text: MainTextArgs,
     /// Model file to measure; `blocks` is the built-in model
     #[arg(long, value_name = "FILE", default_value = BUILT_IN, conflicts_with = "folds")]
     model: PathBuf,
@@ -62,7 +56,7 @@ pub struct Args {
     fit: FitArgs,
     /// Say which share of the body words is lost when no more than this should be, such as 0.5%, and whether it held: by the
     /// model's thresholds, or with --folds by thresholds chosen on other sites; can be given several times
-    #[arg(long, value_name = "SHARE", value_parser = body_loss)]
+    #[arg(long, value_name = "SHARE", value_parser = body_loss, requires = "data")]
     max_body_loss: Vec<BodyLoss>,
     /// How figures are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -123,8 +117,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     } else {
         args.reading.read(&args.data, &args.fit)?
     };
-    let main_texts = MainTexts::read(&args.main_text, &args.main_text_key)?;
-    main_texts.errors.iter().for_each(complain);
+    let main_texts = args.main_text.read()?;
     let extractions = args.fit.read_extractions(&dataset)?;
     let named = dataset.errors.len();
     let measured = match args.folds {

@@ -105,6 +105,7 @@ struct Record<'a> {
 #[derive(Serialize)]
 struct ModelRecord<'a> {
     log_odds: f64,
+    /// What no feature adds.
     intercept: f64,
     contributions: Vec<Contribution<'a>>,
 }
@@ -144,7 +145,7 @@ fn record<'a>(
             explanation.ngram_intercept,
             &explanation.ngram,
         ),
-        page_model: model(explanation.page_log_odds, explanation.page_intercept, &explanation.page),
+        page_model: model(explanation.page_log_odds, explanation.page_constant, &explanation.page),
     }
 }
 
@@ -170,8 +171,9 @@ fn in_text(block: usize, text: &str, explanation: &Explanation, labels: &LabelSe
         &in_words,
         &explanation.ngram,
         top,
+        "intercept, the same for every block",
     ));
-    let (odds, intercept) = (explanation.page_log_odds, explanation.page_intercept);
+    let (odds, intercept) = (explanation.page_log_odds, explanation.page_constant);
     let first = &explanation.page[..top.min(explanation.page.len())];
     lines.push_str(&contributions(
         "page model",
@@ -180,6 +182,7 @@ fn in_text(block: usize, text: &str, explanation: &Explanation, labels: &LabelSe
         first,
         &explanation.page,
         top,
+        "without any feature",
     ));
     lines.push('\n');
     lines
@@ -193,6 +196,7 @@ fn contributions(
     first: &[(String, f64)],
     all: &[(String, f64)],
     top: usize,
+    constant: &str,
 ) -> String {
     let mut lines = format!("  {model}: log-odds {odds:+.3}\n");
     let mut line = |value: f64, name: &str| lines.push_str(&format!("    {value:+8.3}  {}\n", visible(name)));
@@ -206,7 +210,7 @@ fn contributions(
             &format!("{} more features", rest.len()),
         );
     }
-    line(intercept, "intercept, the same for every block");
+    line(intercept, constant);
     lines
 }
 
@@ -449,10 +453,10 @@ mod tests {
     #[test]
     fn the_printed_parts_are_all_of_the_log_odds() {
         let all = [("a".to_owned(), 1.0), ("b".to_owned(), -0.5), ("c".to_owned(), 0.25)];
-        let lines = contributions("page model", 1.75, 1.0, &all[..1], &all, 1);
+        let lines = contributions("page model", 1.75, 1.0, &all[..1], &all, 1, "intercept");
         assert_eq!(
             lines,
-            "  page model: log-odds +1.750\n      +1.000  a\n      -0.250  2 more features\n      +1.000  intercept, the same for every block\n"
+            "  page model: log-odds +1.750\n      +1.000  a\n      -0.250  2 more features\n      +1.000  intercept\n"
         );
     }
 }

@@ -7,8 +7,20 @@ use unbait::evaluate::{Calibration, Estimate, Figures, Overlap, OverlapFigures};
 use unbait::label::USUAL_ORDER;
 use unbait::main_text::{LEAST_GOLD_RECALL, MainTextReport};
 use unbait::risk::{LossFigures, LossReport, least_loss};
-use unbait::train::{Report, ViewReport};
+use unbait::train::{LanguageFigures, Report, ViewReport};
 use unbait::view::View;
+
+/// One line with the macro F1 of each language; nothing where all pages are of one.
+fn languages(figures: &ViewReport) -> String {
+    if figures.languages.len() < 2 {
+        return String::new();
+    }
+    let one = |(language, figures): (&String, &LanguageFigures)| {
+        format!("{language} {} of {} pages", estimate(&figures.macro_f1), figures.pages)
+    };
+    let all: Vec<String> = figures.languages.iter().map(one).collect();
+    format!("macro F1 by language: {}\n", all.join("; "))
+}
 
 /// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
 pub fn table(rows: &[Vec<String>]) -> String {
@@ -132,6 +144,7 @@ pub fn report(report: &Report) -> String {
         text.push('\n');
         text.push_str(&confusion(&figures.blocks));
         text.push_str(&priorities(figures));
+        text.push_str(&languages(figures));
     }
     text.push_str(&body_losses(&report.body_losses));
     text.push_str(&missing_losses(report));

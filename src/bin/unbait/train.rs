@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
 use crate::output::{Results, WholeFile, json, write_file};
-use crate::training::{DataArgs, FitArgs, Steps, complain_from};
+use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use unbait::balance::BodyLoss;
@@ -31,6 +31,8 @@ pub struct Args {
     /// Number of folds by site, 2 or more
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().folds)]
     folds: usize,
+    #[command(flatten)]
+    main_text: MainTextArgs,
     #[command(flatten)]
     fit: FitArgs,
     /// A share of the body words, such as 0.3%, for which the model keeps a threshold that loses no more with 95 % confidence;
@@ -68,9 +70,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let mut dataset = args.reading.read(&args.data, &args.fit)?;
     let extractions = args.fit.read_extractions(&dataset)?;
+    let main_texts = args.main_text.read()?;
     let named = dataset.errors.len();
     let steps = Steps::default();
-    let trained = train(&mut dataset, &extractions, &options, &steps);
+    let trained = train(&mut dataset, &extractions, &main_texts, &options, &steps);
     steps.end();
     complain_from(&dataset, named);
     let (classifier, report) = trained?;
@@ -92,7 +95,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     results.write("\n")?;
     results.write(&figures::report(&report))?;
     results.flush()?;
-    Ok(if dataset.errors.is_empty() && extractions.errors.is_empty() {
+    let failed = [&dataset.errors, &extractions.errors, &main_texts.errors];
+    Ok(if failed.iter().all(|errors| errors.is_empty()) {
         Outcome::Done
     } else {
         Outcome::SomeFailed

@@ -15,8 +15,10 @@ use unbait::corrections::Corrections;
 use unbait::dataset::Dataset;
 use unbait::error::{Error, Result};
 use unbait::extraction::Extractions;
+use unbait::main_text::{MAIN_TEXT_KEY, MainTexts};
 use unbait::train::{Progress, TrainOptions};
 use unbait::view::{View, parse_views};
+use unbait::vocabulary::Group;
 
 /// How labelled pages are looked at.
 #[derive(clap::Args)]
@@ -45,6 +47,27 @@ pub struct DataArgs {
     pub threads: Option<std::num::NonZeroUsize>,
 }
 
+/// Pages with main text, to measure on.
+#[derive(clap::Args)]
+pub struct MainTextArgs {
+    /// Pages with their main text and no labels, to compare what is kept by words: JSON lines with id, html (or text), gold_text and
+    /// perhaps url and page_type, plain, .gz or .zst; can be given several times. HTML is scored as HTML, whatever the --view
+    #[arg(long, value_name = "FILE")]
+    main_text: Vec<PathBuf>,
+    /// The key of the main text
+    #[arg(long, value_name = "KEY", default_value = MAIN_TEXT_KEY, requires = "main_text")]
+    main_text_key: String,
+}
+
+impl MainTextArgs {
+    /// Reads the pages; names bad records on standard error.
+    pub fn read(&self) -> Result<MainTexts> {
+        let main_texts = MainTexts::read(&self.main_text, &self.main_text_key)?;
+        main_texts.errors.iter().for_each(complain);
+        Ok(main_texts)
+    }
+}
+
 /// How the two models are fitted.
 #[derive(clap::Args, Clone, Debug, PartialEq)]
 pub struct FitArgs {
@@ -58,6 +81,13 @@ pub struct FitArgs {
     /// From how many extractors' texts of a page to learn, 0 to only measure on them
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().extractor_draws)]
     extractor_draws: usize,
+    /// Leave out a group of features: words, characters, shape, position, overlap, heading, neighbours, elements, classes or
+    /// containers; can be given several times
+    #[arg(long, value_name = "GROUP", value_parser = Group::parse)]
+    without: Vec<Group>,
+    /// Learn from this share of the sites only, above 0 and up to 1, drawn with the seed; figures are still of all pages
+    #[arg(long, value_name = "SHARE", default_value_t = TrainOptions::default().site_share)]
+    site_share: f64,
     /// L2 penalty of the n-gram model against the sum of losses: 1/C of scikit-learn
     #[arg(long, value_name = "X", default_value_t = TrainOptions::default().penalty)]
     penalty: f64,
@@ -91,6 +121,8 @@ impl Default for FitArgs {
             also: Vec::new(),
             extracted: Vec::new(),
             extractor_draws: options.extractor_draws,
+            without: Vec::new(),
+            site_share: options.site_share,
             penalty: options.penalty,
             page_penalty: options.page_penalty,
             min_sites: options.min_sites,
@@ -266,6 +298,8 @@ impl FitArgs {
     pub fn options(&self, options: TrainOptions) -> TrainOptions {
         TrainOptions {
             extractor_draws: self.extractor_draws,
+            recipe: options.recipe.without(&self.without),
+            site_share: self.site_share,
             penalty: self.penalty,
             page_penalty: self.page_penalty,
             min_sites: self.min_sites,

@@ -1,0 +1,415 @@
+//! Numbers of a page's blocks to numbers that know the blocks around: a small residual network of dilated convolutions.
+//!
+//! The blocks of a page are its one dimension, and beyond the page everything is zero. All units are rectified, so that for one page
+//! the network is a sum of its inputs with fixed factors, which is what [`Network::backward`] finds and an explanation adds up.
+//! (Dilated residual convolutions over a sequence: Bai, Kolter and Koltun 2018, "An Empirical Evaluation of Generic Convolutional
+//! and Recurrent Networks for Sequence Modeling", here without causality.)
+
+/// Units of each layer. Fixed, so that the sums over them stay in registers. (On the labelled pages, 3 of 5 folds by site, 24, 32, 48
+/// and 64 units were tried; `models/README.md`.)
+pub const UNITS: usize = 32;
+
+/// Distance in blocks between the taps of each layer: with three taps a layer, a block is seen in the light of 15 on both sides.
+pub const DILATIONS: [usize; 4] = [1, 2, 4, 8];
+
+/// The taps of a convolution: a block before, the block itself, a block after.
+pub const TAPS: usize = 3;
+
+/// One row of units.
+pub type Units = [f32; UNITS];
+
+/// The weights of a network; also the gradient of a loss by them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Of the first layer, shape (inputs, units).
+    pub first: Vec<Units>,
+    /// One for each unit of the first layer.
+    pub first_bias: Units,
+    /// The convolutions, one for each of [`DILATIONS`].
+    pub layers: Vec<Convolution>,
+}
+
+/// One convolution: `h + max(0, bias + sum over taps of h at the tap, times weights)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Convolution {
+    /// By tap, shape (units in, units out).
+    pub taps: [Vec<Units>; TAPS],
+    /// One for each unit.
+    pub bias: Units,
+}
+
+/// What the network makes of a page, layer by layer.
+#[derive(Clone, Debug)]
+pub struct Activations {
+    /// The rectified first layer, shape (blocks, units).
+    first: Vec<Units>,
+    /// What each convolution adds, shape (blocks, units).
+    added: Vec<Vec<Units>>,
+    /// What each convolution was given, shape (blocks, units); empty unless it is kept for [`Network::backward`].
+    given: Vec<Vec<Units>>,
+    /// What comes out, shape (blocks, units).
+    pub last: Vec<Units>,
+}
+
+const NOTHING: Units = [0.0; UNITS];
+
+impl Convolution {
+    fn zero() -> Self {
+        Self {
+            taps: std::array::from_fn(|_| vec![NOTHING; UNITS]),
+            bias: NOTHING,
+        }
+    }
+}
+
+impl Network {
+    /// A network of zeros.
+    pub fn zero(inputs: usize) -> Self {
+        Self {
+            first: vec![NOTHING; inputs],
+            first_bias: NOTHING,
+            layers: DILATIONS.iter().map(|_| Convolution::zero()).collect(),
+        }
+    }
+
+    /// Number of inputs of a block.
+    pub fn inputs(&self) -> usize {
+        self.first.len()
+    }
+
+    /// All weights, part by part, always in the same order.
+    pub fn parts(&self) -> Vec<&[f32]> {
+        let mut parts = vec![self.first.as_flattened(), &self.first_bias[..]];
+        for layer in &self.layers {
+            parts.extend(layer.taps.iter().map(|tap| tap.as_flattened()));
+            parts.push(&layer.bias);
+        }
+        parts
+    }
+
+    /// The same parts in the same order, to be changed.
+    pub fn parts_mut(&mut self) -> Vec<&mut [f32]> {
+        let mut parts = vec![self.first.as_flattened_mut(), &mut self.first_bias[..]];
+        for layer in &mut self.layers {
+            parts.extend(layer.taps.iter_mut().map(|tap| tap.as_flattened_mut()));
+            parts.push(&mut layer.bias);
+        }
+        parts
+    }
+
+    /// What comes out for each block, shape (blocks, units), from inputs of shape (blocks, inputs), row-major.
+    ///
+    /// # Panics
+    /// When the inputs are no rows of [`Network::inputs`] numbers.
+    pub fn forward(&self, inputs: &[f32]) -> Vec<Units> {
+        self.run(inputs, false).last
+    }
+
+    /// The same with everything that [`Network::backward`] needs.
+    ///
+    /// # Panics
+    /// As [`Network::forward`].
+    pub fn activations(&self, inputs: &[f32]) -> Activations {
+        self.run(inputs, true)
+    }
+
+    fn run(&self, inputs: &[f32], keep: bool) -> Activations {
+        assert!(
+            self.inputs() > 0 && inputs.len().is_multiple_of(self.inputs()),
+            "rows of {} inputs",
+            self.inputs()
+        );
+        let mut hidden: Vec<Units> = inputs
+            .chunks_exact(self.inputs())
+            .map(|row| {
+                let mut sums = self.first_bias;
+                add_product_of_few(row, &self.first, &mut sums);
+                rectified(sums)
+            })
+            .collect();
+        let mut activations = Activations {
+            first: if keep { hidden.clone() } else { Vec::new() },
+            added: Vec::new(),
+            given: Vec::new(),
+            last: Vec::new(),
+        };
+        for (layer, dilation) in self.layers.iter().zip(DILATIONS) {
+            let mut sums = vec![layer.bias; hidden.len()];
+            for (tap, weights) in layer.taps.iter().enumerate() {
+                let (out, of) = shifted(hidden.len(), tap, dilation);
+                for (sums, units) in sums[out].iter_mut().zip(&hidden[of]) {
+                    add_product(units, weights, sums);
+                }
+            }
+            for sums in &mut sums {
+                *sums = rectified(*sums);
+            }
+            if keep {
+                activations.given.push(hidden.clone());
+            }
+            for (units, sums) in hidden.iter_mut().zip(&sums) {
+                add(units, sums);
+            }
+            if keep {
+                activations.added.push(sums);
+            }
+        }
+        activations.last = hidden;
+        activations
+    }
+
+    /// The gradient by the first layer's sums, shape (blocks, units), from the gradient by what comes out, of the same shape; adds the
+    /// gradient by the weights to `gradient` if there is one.
+    ///
+    /// # Panics
+    /// When the activations are not those of these inputs.
+    pub fn backward(
+        &self,
+        inputs: &[f32],
+        activations: &Activations,
+        mut by_units: Vec<Units>,
+        mut gradient: Option<&mut Self>,
+    ) -> Vec<Units> {
+        let blocks = activations.last.len();
+        assert_eq!(activations.added.len(), self.layers.len(), "activations that were kept");
+        assert_eq!(
+            (by_units.len(), inputs.len()),
+            (blocks, blocks * self.inputs()),
+            "the same page"
+        );
+        for (number, (layer, dilation)) in self.layers.iter().zip(DILATIONS).enumerate().rev() {
+            let by_sums = where_active(&by_units, &activations.added[number]);
+            for (tap, weights) in layer.taps.iter().enumerate() {
+                let (out, of) = shifted(blocks, tap, dilation);
+                let transposed = transposed(weights);
+                for (by_units, by_sums) in by_units[of.clone()].iter_mut().zip(&by_sums[out.clone()]) {
+                    add_product(by_sums, &transposed, by_units);
+                }
+                if let Some(gradient) = gradient.as_deref_mut() {
+                    let given = &activations.given[number][of];
+                    let weights = &mut gradient.layers[number].taps[tap];
+                    for (units, by_sums) in given.iter().zip(&by_sums[out]) {
+                        add_outer_product(units, by_sums, weights);
+                    }
+                }
+            }
+            if let Some(gradient) = gradient.as_deref_mut() {
+                for by_sums in &by_sums {
+                    add(&mut gradient.layers[number].bias, by_sums);
+                }
+            }
+        }
+        let by_first = where_active(&by_units, &activations.first);
+        if let Some(gradient) = gradient {
+            for (row, by_first) in inputs.chunks_exact(self.inputs()).zip(&by_first) {
+                add_outer_product(row, by_first, &mut gradient.first);
+                add(&mut gradient.first_bias, by_first);
+            }
+        }
+        by_first
+    }
+
+    /// The blocks whose inputs reach one block.
+    pub fn reach() -> usize {
+        DILATIONS.iter().sum()
+    }
+}
+
+/// The rows that a tap gives to, and the rows that it takes from, among this many.
+fn shifted(rows: usize, tap: usize, dilation: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    let far = dilation.min(rows);
+    match tap {
+        0 => (far..rows, 0..rows - far),
+        1 => (0..rows, 0..rows),
+        _ => (0..rows - far, far..rows),
+    }
+}
+
+fn rectified(units: Units) -> Units {
+    units.map(|unit| unit.max(0.0))
+}
+
+fn add(to: &mut Units, units: &Units) {
+    for (to, unit) in to.iter_mut().zip(units) {
+        *to += unit;
+    }
+}
+
+/// The values of `by` where the unit is above zero, else zero.
+fn where_active(by: &[Units], units: &[Units]) -> Vec<Units> {
+    let kept = |(by, units): (&Units, &Units)| std::array::from_fn(|at| if units[at] > 0.0 { by[at] } else { 0.0 });
+    by.iter().zip(units).map(kept).collect()
+}
+
+/// Adds a row times weights of shape (length of the row, units).
+fn add_product(row: &Units, weights: &[Units], to: &mut Units) {
+    let mut sums = *to;
+    for (value, weights) in row.iter().zip(weights) {
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum += value * weight;
+        }
+    }
+    *to = sums;
+}
+
+/// The same for a row of which most is zero.
+fn add_product_of_few(row: &[f32], weights: &[Units], to: &mut Units) {
+    let mut sums = *to;
+    for (value, weights) in row.iter().zip(weights) {
+        if *value != 0.0 {
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += value * weight;
+            }
+        }
+    }
+    *to = sums;
+}
+
+/// Adds the product of each value of a row with each unit, shape (length of the row, units).
+fn add_outer_product(row: &[f32], units: &Units, to: &mut [Units]) {
+    for (value, to) in row.iter().zip(to) {
+        if *value != 0.0 {
+            for (to, unit) in to.iter_mut().zip(units) {
+                *to += value * unit;
+            }
+        }
+    }
+}
+
+fn transposed(weights: &[Units]) -> Vec<Units> {
+    (0..UNITS)
+        .map(|out| std::array::from_fn(|of| weights[of][out]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers from -1 to 1 (the multiplicative generator of Park and Miller 1988).
+    fn random(seed: u64) -> impl FnMut() -> f32 {
+        let mut state = seed * 7919;
+        move || {
+            state = state * 48_271 % 2_147_483_647;
+            (state % 2001) as f32 / 1000.0 - 1.0
+        }
+    }
+
+    fn network(inputs: usize) -> Network {
+        let mut next = random(1);
+        let mut network = Network::zero(inputs);
+        for part in network.parts_mut() {
+            part.iter_mut().for_each(|weight| *weight = next() * 0.2);
+        }
+        network
+    }
+
+    fn page(blocks: usize, inputs: usize) -> Vec<f32> {
+        let mut next = random(2);
+        (0..blocks * inputs).map(|_| next()).collect()
+    }
+
+    /// A loss to differentiate: the sum of what comes out, each block and unit with its own factor.
+    fn factors(blocks: usize) -> Vec<Units> {
+        let mut next = random(3);
+        (0..blocks).map(|_| std::array::from_fn(|_| next())).collect()
+    }
+
+    fn loss(network: &Network, inputs: &[f32]) -> f64 {
+        let last = network.forward(inputs);
+        let factors = factors(last.len());
+        let products = last.as_flattened().iter().zip(factors.as_flattened());
+        products.map(|(unit, factor)| f64::from(unit * factor)).sum()
+    }
+
+    #[test]
+    fn a_block_sees_its_neighbours_up_to_the_reach_and_no_further() {
+        let network = network(3);
+        let far = Network::reach();
+        let blocks = 2 * far + 3;
+        let page = page(blocks, 3);
+        let before = network.forward(&page);
+        let mut changed = page.clone();
+        changed[0] += 1.0;
+        let after = network.forward(&changed);
+        assert_ne!(before[0], after[0]);
+        assert_ne!(before[far], after[far], "the farthest that is reached");
+        assert_eq!(before[far + 1..], after[far + 1..]);
+    }
+
+    #[test]
+    fn the_first_layer_is_the_one_of_the_weights() {
+        let mut network = Network::zero(2);
+        network.first[1][5] = 2.0;
+        network.first_bias[5] = -1.0;
+        let last = network.forward(&[0.0, 3.0, 7.0, 0.25]);
+        assert_eq!((last[0][5], last[1][5], last[0][4]), (5.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn a_convolution_adds_what_stands_a_dilation_away() {
+        let mut network = Network::zero(1);
+        network.first[0][0] = 1.0;
+        network.layers[1].taps[0][0][3] = 1.0;
+        network.layers[1].taps[2][0][4] = 1.0;
+        let last = network.forward(&[1.0, 2.0, 4.0]);
+        let column = |unit: usize| last.iter().map(|units| units[unit]).collect::<Vec<f32>>();
+        assert_eq!(column(0), [1.0, 2.0, 4.0]);
+        assert_eq!(column(3), [0.0, 0.0, 1.0], "two blocks before");
+        assert_eq!(column(4), [4.0, 0.0, 0.0], "two blocks after");
+    }
+
+    #[test]
+    fn gradients_are_those_of_differences() {
+        let (blocks, inputs) = (12, 3);
+        let network = network(inputs);
+        let page = page(blocks, inputs);
+        let mut gradient = Network::zero(inputs);
+        let activations = network.activations(&page);
+        assert_eq!(activations.last, network.forward(&page));
+        network.backward(&page, &activations, factors(blocks), Some(&mut gradient));
+        for part in 0..network.parts().len() {
+            let length = network.parts()[part].len();
+            for at in [0, length / 2, length - 1] {
+                let moved = |by: f32| {
+                    let mut moved = network.clone();
+                    moved.parts_mut()[part][at] += by;
+                    loss(&moved, &page)
+                };
+                let wanted = (moved(2e-4) - moved(-2e-4)) / 4e-4;
+                let found = f64::from(gradient.parts()[part][at]);
+                assert!(
+                    (found - wanted).abs() < 0.03 + 0.03 * wanted.abs(),
+                    "part {part}, {at}: {found} {wanted}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_times_their_gradient_and_the_biases_are_all_that_comes_out() {
+        let (blocks, inputs) = (20, 3);
+        let mut network = network(inputs);
+        network.first_bias = NOTHING;
+        for layer in &mut network.layers {
+            layer.bias = NOTHING;
+        }
+        let page = page(blocks, inputs);
+        let activations = network.activations(&page);
+        let by_first = network.backward(&page, &activations, factors(blocks), None);
+        let mut sum = 0.0;
+        for (row, by_first) in page.chunks_exact(inputs).zip(&by_first) {
+            for (value, weights) in row.iter().zip(&network.first) {
+                let products = weights.iter().zip(by_first).map(|(weight, by)| f64::from(weight * by));
+                sum += f64::from(*value) * products.sum::<f64>();
+            }
+        }
+        let wanted = loss(&network, &page);
+        assert!((sum - wanted).abs() < 1e-3 * wanted.abs().max(1.0), "{sum} {wanted}");
+    }
+
+    #[test]
+    fn a_page_without_blocks_has_no_rows() {
+        assert!(network(3).forward(&[]).is_empty());
+    }
+}
