@@ -10,11 +10,11 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Factor on the odds of the kept label when none of its blocks should be lost. Out of fold on the hand-labelled pages it loses
-/// 0.02 to 0.06 % of the body words, depending on the view (`models/README.md`, "The balance").
+/// 0.05 to 0.13 % of the body words, depending on the view (`models/README.md`, "The balance").
 pub const RECALL_ODDS: f64 = 100.0;
 
-/// Factor on the odds of the kept label when nothing else should be kept. Out of fold on the hand-labelled pages it keeps 4 to
-/// 12 % of the promo words, depending on the view (`models/README.md`, "The balance").
+/// Factor on the odds of the kept label when nothing else should be kept. Out of fold on the hand-labelled pages it keeps 5 to
+/// 10 % of the promo words, depending on the view (`models/README.md`, "The balance").
 pub const PRECISION_ODDS: f64 = 0.05;
 
 /// Which mistake is the worse one: to lose a block of the kept label, or to keep another one.

@@ -20,7 +20,7 @@ use crate::page_model::PageModel;
 use crate::risk::{LossReport, RiskBlock, USUAL_LOSSES, body_sites, highest_threshold, loss_figures, loss_table};
 use crate::segment::Segmented;
 use crate::vectorizer::{BlockFacts, BlockSink, Recipe, SparseMatrix, Vectorizer};
-use crate::view::{View, view_page, views_of};
+use crate::view::{View, short_page, view_page, views_of};
 use crate::vocabulary::{Family, HashedMap, Sink, Vocabulary, hash_of_spelling};
 use argmin::core::{CostFunction, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
@@ -43,6 +43,8 @@ pub struct TrainOptions {
     /// How many times each page is drawn in the extracted view for the n-gram model; the page model and all figures take the
     /// first draw alone.
     pub extracted_draws: usize,
+    /// How many short pages are made of each HTML page, to be learned besides ([`short_page`]).
+    pub short_pages: usize,
     /// From how many extractors' texts of a page, where there are some, the n-gram model learns besides; drawn with the seed, so that
     /// over the pages each extractor has its turn.
     pub extractor_draws: usize,
@@ -85,6 +87,7 @@ impl Default for TrainOptions {
             recipe: Recipe::default(),
             views: View::ALL.to_vec(),
             extracted_draws: 3,
+            short_pages: 2,
             extractor_draws: 3,
             folds: 5,
             site_share: 1.0,
@@ -274,6 +277,8 @@ enum Role {
     Learned,
     /// A further draw: the n-gram model learns from it.
     Draw,
+    /// A short page made of a page: both models learn from it.
+    Short,
     /// An extractor's text: what is left of it is judged, and the n-gram model learns from it when it is `learned`.
     Extractor { name: String, learned: bool },
     /// The page of this number among those with main text, which has no labels: what is kept of it is judged.
@@ -283,7 +288,7 @@ enum Role {
 impl Role {
     fn is_learned(&self) -> bool {
         match self {
-            Self::Judged | Self::Learned | Self::Draw => true,
+            Self::Judged | Self::Learned | Self::Draw | Self::Short => true,
             Self::Extractor { learned, .. } => *learned,
             Self::MainText { .. } => false,
         }
@@ -744,7 +749,7 @@ impl<'o> Run<'o> {
     ) -> Result<(PageModel, FitReport)> {
         // further draws of a page would only weigh the extracted view up, and so would texts of extractors, of which some are whole pages
         let learned = |sample: &&Sample| {
-            matches!(sample.role, Role::Judged | Role::Learned) && sample.is_taught && wanted(sample)
+            matches!(sample.role, Role::Judged | Role::Learned | Role::Short) && sample.is_taught && wanted(sample)
         };
         let samples: Vec<PageSample> = prepared
             .samples
@@ -1103,6 +1108,18 @@ fn view_pages(
                 page: view_page(gold, view, labels, options.max_unmatched, seed)?,
             });
         }
+        if view == View::Html {
+            for draw in 0..options.short_pages as u64 {
+                let seed = options.seed.wrapping_add(draw << 32);
+                let page = view_page(gold, view, labels, options.max_unmatched, seed)?;
+                let short = short_page(page, labels, seed).map(|page| ViewedPage {
+                    view,
+                    role: Role::Short,
+                    page,
+                });
+                pages.extend(short);
+            }
+        }
         if view == View::Extracted {
             let texts: Vec<(&str, &str)> = extractions.of(&gold.id).collect();
             let learned = drawn(&gold.id, &texts, options);
@@ -1132,6 +1149,7 @@ fn only_learned(pages: Vec<ViewedPage>) -> Vec<ViewedPage> {
             let role = match viewed.role {
                 Role::Judged | Role::Learned => Role::Learned,
                 Role::Draw | Role::Extractor { .. } | Role::MainText { .. } => Role::Draw,
+                Role::Short => Role::Short,
             };
             ViewedPage { role, ..viewed }
         })

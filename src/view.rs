@@ -5,7 +5,7 @@
 use crate::dataset::{GoldPage, MatchedPage, match_gold, page_of};
 use crate::error::{Error, Result};
 use crate::evaluate::SplitMix;
-use crate::label::{Label, LabelSet};
+use crate::label::{Label, LabelSet, USUAL_ORDER};
 use crate::page::{Page, PageKind};
 use crate::segment::{Split, segment};
 use std::ops::Range;
@@ -99,6 +99,41 @@ pub fn view_page(
 
 /// Share of plain-text pages whose blocks are separated by blank lines rather than newlines (chosen: extractors do both).
 const SHARE_OF_BLANK_LINES: f64 = 0.55;
+
+/// A short page made of a labelled HTML page: a run of its blocks, after most of the website's own and some of its promo were left
+/// out. Real HTML pages are long, and a model that never met a short one is unsure of it. `None` when fewer than two blocks are left.
+pub fn short_page(mut page: MatchedPage, labels: &LabelSet, seed: u64) -> Option<MatchedPage> {
+    let mut random = SplitMix(seed ^ xxhash_rust::xxh3::xxh3_64(page.id.as_bytes()) ^ SHORT_PAGES);
+    let share = |label: &Option<Label>| match label.map(|label| labels.name(label)) {
+        Some(name) if name == USUAL_ORDER[0] || name == USUAL_ORDER[1] => 1.0,
+        Some(name) if name == USUAL_ORDER[3] => SHARE_OF_OTHER,
+        Some(_) | None => SHARE_OF_PROMO,
+    };
+    let kept: Vec<bool> = page.labels.iter().map(|label| random.chance(share(label))).collect();
+    let mut at = kept.iter();
+    page.segmented.blocks.retain(|_| at.next().is_some_and(|kept| *kept));
+    let mut at = kept.iter();
+    page.labels.retain(|_| at.next().is_some_and(|kept| *kept));
+    let blocks = page.labels.len();
+    if blocks < 2 {
+        return None;
+    }
+    let length = (2 + random.below(LONGEST_SHORT_PAGE - 1)).min(blocks);
+    let start = random.below(blocks - length + 1);
+    page.segmented.blocks.truncate(start + length);
+    page.segmented.blocks.drain(..start);
+    page.labels.truncate(start + length);
+    page.labels.drain(..start);
+    Some(page)
+}
+
+/// Blocks of the longest short page (chosen: from about here on pages of every length are among the labelled ones).
+const LONGEST_SHORT_PAGE: usize = 14;
+/// Shares of blocks that stand in a short page (chosen).
+const SHARE_OF_PROMO: f64 = 0.5;
+const SHARE_OF_OTHER: f64 = 0.1;
+/// Makes the draw of short pages another one than that of the views (chosen).
+const SHORT_PAGES: u64 = 0x5107_9a6e;
 
 /// Writes blocks as a text page, segments it as at scoring, and gives each block the label that most of its bytes have.
 fn written(gold: &GoldPage, blocks: &[(String, Label)], separator: &str) -> Result<MatchedPage> {
@@ -274,6 +309,53 @@ mod tests {
 
     fn labels() -> LabelSet {
         LabelSet::new(["body", "caption", "promo", "other"]).unwrap()
+    }
+
+    #[test]
+    fn a_short_page_is_a_run_of_what_matters_on_the_page() {
+        let mut gold = page();
+        let paragraph = |block: &GoldBlock| format!("<p>{}</p>", block.text);
+        gold.html = Some(gold.blocks.iter().map(paragraph).collect());
+        let labels = labels();
+        let [mut blocks, mut others] = [0, 0];
+        for seed in 0..40 {
+            let whole = view_page(&gold, View::Html, &labels, 0.1, seed).unwrap();
+            let texts: Vec<String> = whole.segmented.blocks.iter().map(|block| block.text.clone()).collect();
+            let known = whole.labels.clone();
+            let short = short_page(whole, &labels, seed).unwrap();
+            assert_eq!(short.labels.len(), short.segmented.blocks.len());
+            assert!(
+                (2..=LONGEST_SHORT_PAGE).contains(&short.labels.len()),
+                "{}",
+                short.labels.len()
+            );
+            // in the page's order, and each block with its own label
+            let mut from = 0;
+            for (block, label) in short.segmented.blocks.iter().zip(&short.labels) {
+                let at = from + texts[from..].iter().position(|text| *text == block.text).unwrap();
+                assert_eq!(known[at], *label);
+                from = at + 1;
+            }
+            blocks += short.labels.len();
+            others += short
+                .labels
+                .iter()
+                .flatten()
+                .filter(|label| labels.name(**label) == "other")
+                .count();
+        }
+        // 80 of the page's 130 blocks are the website's own
+        assert!(others * 4 < blocks, "{others} of {blocks}");
+    }
+
+    #[test]
+    fn a_page_of_one_block_gives_no_short_page() {
+        let mut gold = page();
+        gold.blocks.truncate(1);
+        gold.blocks[0].label = "body".to_owned();
+        gold.html = Some(format!("<p>{}</p>", gold.blocks[0].text));
+        let whole = view_page(&gold, View::Html, &labels(), 0.1, 1).unwrap();
+        assert!(short_page(whole, &labels(), 1).is_none());
     }
 
     fn page() -> GoldPage {
