@@ -2018,6 +2018,33 @@ mod tests {
     }
 
     #[test]
+    fn both_models_learn_from_short_pages_and_no_figure_is_made_of_them() {
+        let fit = |short_pages| {
+            let (mut dataset, _) = extracted_dataset(9);
+            let options = TrainOptions {
+                views: vec![View::Html],
+                short_pages,
+                ..quick()
+            };
+            let none = MainTexts::default();
+            train(&mut dataset, &Extractions::default(), &none, &options, &Silent)
+                .unwrap()
+                .1
+        };
+        let (without, with) = (fit(0), fit(2));
+        for (without, with) in without.fits.iter().zip(&with.fits) {
+            assert!(
+                with.rows > without.rows,
+                "{}: {} {}",
+                with.model,
+                with.rows,
+                without.rows
+            );
+        }
+        assert_eq!(with.views["html"].blocks.blocks, without.views["html"].blocks.blocks);
+    }
+
+    #[test]
     fn only_the_drawn_share_of_sites_is_learned_and_all_are_judged() {
         let fit = |site_share| {
             let options = TrainOptions { site_share, ..quick() };
