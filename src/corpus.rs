@@ -173,6 +173,9 @@ pub struct Record {
     pub place: Place,
     /// What stands there.
     pub content: Content,
+    /// Where the bytes behind it begin, in the unpacked file; `None` for a file of one page, and for rows of Parquet files, which have no
+    /// single place.
+    pub end: Option<u64>,
 }
 
 /// What a record holds.
@@ -303,7 +306,11 @@ impl Records {
 
     fn of_page(file: &Arc<Path>, content: Content) -> Self {
         let place = Place::whole(file);
-        Self(Box::new(std::iter::once(Ok(Record { place, content }))))
+        Self(Box::new(std::iter::once(Ok(Record {
+            place,
+            content,
+            end: None,
+        }))))
     }
 
     fn of_parquet(file: &Arc<Path>, options: &CorpusOptions) -> Self {

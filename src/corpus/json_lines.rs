@@ -113,6 +113,7 @@ impl Iterator for Lines {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let content = line.to_vec();
             self.window.pass(length);
+            let end = Some(self.window.position());
             let is_last = self.window.fill(1).is_empty();
             // a whole line is good when what cannot be read stands behind it, and is not of the same gzip member
             if is_last
@@ -130,6 +131,7 @@ impl Iterator for Lines {
                 continue;
             }
             return Some(Ok(Record {
+                end,
                 place,
                 content: Content::Json(content),
             }));

@@ -214,6 +214,7 @@ impl Iterator for Rows {
         self.rows.start += 1;
         Some(match self.next_row() {
             Ok(row) => Ok(Record {
+                end: None,
                 place,
                 content: super::Content::Row(row),
             }),

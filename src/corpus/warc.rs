@@ -326,6 +326,7 @@ impl Iterator for WarcReader {
                     while matches!(self.window.fill(1).first(), Some(b'\r' | b'\n')) {
                         self.window.pass(1);
                     }
+                    let end = Some(self.window.position());
                     let is_last = self.window.there().is_empty();
                     if is_last
                         && self.window.has_fault_in_member()
@@ -335,7 +336,7 @@ impl Iterator for WarcReader {
                     }
                     if let Some(record) = record {
                         let content = Content::Warc(record);
-                        return Some(Ok(Record { place, content }));
+                        return Some(Ok(Record { place, content, end }));
                     }
                 }
                 Err(problem) => {

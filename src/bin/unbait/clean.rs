@@ -4,16 +4,17 @@
 
 use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
-use crate::inputs::{PathArgs, ReadArgs, Worked, for_each_page};
-use crate::mirror::Mirror;
-use crate::output::{PackedFile, Results, json};
+use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into};
+use crate::journal::Journal;
+use crate::mirror::Ending;
+use crate::output::{PackedFile, Results, Unfinished, json};
+use crate::target::{self, Target, open_journal};
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use unbait::classifier::Classifier;
-use unbait::corpus::{BlockCounts, Keys, Record, RecordPage};
+use unbait::corpus::{BlockCounts, Format, Keys, Record, RecordPage};
 use unbait::error::Result;
 use unbait::label::{Label, LabelSet};
 use unbait::page::{Page, PageKind};
@@ -54,6 +55,10 @@ pub struct Args {
     /// Write the blocks that are not kept to this file: JSON lines with file, record, id, i, start, end, label and text; packed as -o
     #[arg(long, value_name = "FILE")]
     removed: Option<PathBuf>,
+    /// Keep what is done when the run is stopped or killed: the same command goes on from there, and gives the same bytes. What it needs
+    /// stands in hidden files beside the output; a run that is finished does nothing again
+    #[arg(long)]
+    resume: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,21 +71,13 @@ enum Captions {
 /// The label of captions.
 const CAPTION: &str = "caption";
 
-/// Where the kept text goes.
-enum Target {
-    Stdout(Results),
-    File(PackedFile),
-    Folder(Mirror),
-}
-
 /// A page as it is written.
 struct Cleaned {
-    file: Arc<Path>,
     text: String,
     /// Whether it is a record, which stands on its own line, and no text.
     is_record: bool,
-    /// Whether the file can have its name, as its form is what it was.
-    keeps_form: bool,
+    /// Of the file's name.
+    ending: Ending,
     /// Lines of the file of removed blocks.
     removed: String,
 }
@@ -133,65 +130,112 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
     let choice = Choice::new(args, classifier.labels())?;
-    let mut target = match &args.output {
-        Some(path) if Mirror::is_wanted(path) => Target::Folder(Mirror::new(path, args.paths.paths())),
-        Some(path) => Target::File(PackedFile::create(path)?),
-        None => Target::Stdout(Results::data()),
-    };
-    let mut removed = args.removed.as_deref().map(PackedFile::create).transpose()?;
+    let journal = open_journal(args.resume, args.output.as_deref(), args.paths.paths(), &classifier)?;
+    if let Some(outcome) = journal.as_ref().and_then(inputs::outcome_of_finished) {
+        return Ok(outcome);
+    }
     let cleaner = Cleaner {
         classifier: &classifier,
         balances: &balances,
         choice: &choice,
         split: args.read.split(),
         keys: args.paths.keys(),
-        lists_removed: removed.is_some(),
+        lists_removed: args.removed.is_some(),
     };
-    let mut is_first = true;
-    let outcome = for_each_page(
-        &args.paths,
-        &options,
-        |record, page| cleaner.clean(record, &page),
-        |cleaned: Cleaned| {
-            if let Some(removed) = &mut removed {
-                removed.write(&cleaned.removed)?;
-            }
-            if let Target::Folder(mirror) = &mut target
-                && mirror.turn_to(&cleaned.file, cleaned.keeps_form)?
-            {
-                is_first = true;
-            }
-            if cleaned.text.is_empty() {
-                return Ok(());
-            }
-            let separator = if is_first || cleaned.is_record { "" } else { "\n" };
-            is_first = false;
-            target.write(separator)?;
-            target.write(&cleaned.text)
-        },
-    )?;
-    if outcome.is_whole() {
-        target.finish()?;
-        removed.map_or(Ok(()), PackedFile::finish)?;
+    let mut writer = Writer::new(args, journal.as_ref())?;
+    let work = |record: &Record, page: RecordPage| cleaner.clean(record, &page);
+    let ended = for_each_page_into(&args.paths, &options, work, &mut writer, journal)?;
+    if ended.outcome.is_whole() {
+        writer.finish()?;
     }
-    Ok(outcome)
+    ended.finish()
 }
 
-impl Target {
-    fn write(&mut self, text: &str) -> Result<()> {
-        match self {
-            Self::Stdout(results) => results.write(text),
-            Self::File(file) => file.write(text),
-            Self::Folder(mirror) => mirror.write(text),
+/// Writes what is kept, and what is not.
+struct Writer {
+    target: Target,
+    removed: Option<PackedFile>,
+    /// Whether nothing was written to the file.
+    is_first: bool,
+}
+
+/// How much of it can be gone on with.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Saved {
+    target: target::Saved,
+    removed: u64,
+    has_text: bool,
+}
+
+impl Writer {
+    fn new(args: &Args, journal: Option<&Journal<inputs::Saved<Saved>>>) -> Result<Self> {
+        let at = journal.map(|journal| journal.at().of(|saved| saved.taker.clone()));
+        let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
+        let mut target = Target::new(
+            args.output.as_deref(),
+            args.paths.paths(),
+            target_at.as_ref(),
+            Results::data,
+        )?;
+        if let Some(journal) = journal {
+            target.were_written(journal.outputs());
         }
+        let unfinished = Unfinished::of(at.as_ref(), |saved| saved.removed);
+        let removed = args.removed.as_deref().map(|path| PackedFile::create(path, unfinished));
+        Ok(Self {
+            target,
+            removed: removed.transpose()?,
+            is_first: at.is_none_or(|at| !at.saved.has_text),
+        })
     }
 
     fn finish(self) -> Result<()> {
-        match self {
-            Self::Stdout(mut results) => results.flush(),
-            Self::File(file) => file.finish(),
-            Self::Folder(mirror) => mirror.finish(),
+        self.target.finish()?;
+        self.removed.map_or(Ok(()), PackedFile::finish)
+    }
+}
+
+impl Taker<Cleaned> for Writer {
+    type Saved = Saved;
+
+    fn begin(&mut self, input: &Path) -> Result<()> {
+        self.target.begin(input)
+    }
+
+    fn take(&mut self, cleaned: Cleaned) -> Result<()> {
+        if let Some(removed) = &mut self.removed {
+            removed.write(cleaned.removed.as_bytes())?;
         }
+        self.is_first |= self.target.open(cleaned.ending)?;
+        if cleaned.text.is_empty() {
+            return Ok(());
+        }
+        if !self.is_first && !cleaned.is_record {
+            self.target.write("\n")?;
+        }
+        self.is_first = false;
+        self.target.write(&cleaned.text)
+    }
+
+    fn end(&mut self, input: &Path, is_whole: bool) -> Result<Option<PathBuf>> {
+        // no record, or none that is good, makes a file without records
+        let is_lines = Format::of_name(input) == Some(Format::JsonLines);
+        if is_whole && is_lines {
+            self.target.open(Ending::Same)?;
+        }
+        self.target.end()
+    }
+
+    fn checkpoint(&mut self, _: Option<u64>) -> Result<Saved> {
+        Ok(Saved {
+            target: self.target.checkpoint()?,
+            removed: self.removed.as_mut().map_or(Ok(0), PackedFile::checkpoint)?,
+            has_text: !self.is_first,
+        })
+    }
+
+    fn is_packed(&self) -> bool {
+        self.target.is_packed() || self.removed.as_ref().is_some_and(PackedFile::is_packed)
     }
 }
 
@@ -240,10 +284,12 @@ impl Cleaner<'_> {
         }
         Ok(Worked {
             result: Cleaned {
-                file: Arc::clone(&record.place.file),
                 text,
                 is_record,
-                keeps_form: record.has_text_form(page.kind),
+                ending: match record.has_text_form(page.kind) {
+                    true => Ending::Same,
+                    false => Ending::Text,
+                },
                 removed,
             },
             remark,

@@ -2,7 +2,7 @@
 //!
 //! The file appears at the end, and is empty when no record is bad: an older one would say something else.
 
-use crate::output::{WholeFile, json, message, note};
+use crate::output::{Unfinished, WholeFile, json, message, note};
 use serde::Serialize;
 use std::path::Path;
 use unbait::corpus::Place;
@@ -26,8 +26,9 @@ impl BadRecords {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn new(path: Option<&Path>) -> Result<Self> {
-        Ok(Self(path.map(WholeFile::create).transpose()?))
+    pub fn new(path: Option<&Path>, unfinished: Unfinished) -> Result<Self> {
+        let file = path.map(|path| WholeFile::create(path, unfinished));
+        Ok(Self(file.transpose()?))
     }
 
     /// Adds one. It is named on standard error when there is no file, or when it `is_last`.
@@ -47,6 +48,14 @@ impl BadRecords {
             return Ok(());
         };
         file.write((json(&bad_record(place, error))? + "\n").as_bytes())
+    }
+
+    /// Hands over what was added; the bytes of the file so far.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn checkpoint(&mut self) -> Result<u64> {
+        self.0.as_mut().map_or(Ok(0), WholeFile::checkpoint)
     }
 
     /// Gives the file its name.

@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
 use crate::inputs::{BUILT_IN, read_model};
-use crate::output::{Results, WholeFile, json, note, write_file};
+use crate::output::{Results, Unfinished, WholeFile, json, note, write_file};
 use crate::score::Probabilities;
 use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
 use clap::ValueEnum;
@@ -110,7 +110,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     };
     if let Some(path) = &args.errors {
         // better known now than after the measuring; dropped, it leaves nothing
-        WholeFile::create(path).map(drop)?;
+        WholeFile::create(path, Unfinished::Vanishes).map(drop)?;
     }
     let mut dataset = if args.data.is_empty() {
         Dataset::default()

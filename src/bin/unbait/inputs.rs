@@ -4,15 +4,18 @@
 
 use crate::Outcome;
 use crate::errors::BadRecords;
-use crate::output::note;
+use crate::journal::{At, DoneInputs, Journal};
+use crate::output::{Unfinished, note};
 use crate::progress::Progress;
 use crate::workers::{self, Next};
 use clap::ValueEnum;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use unbait::classifier::Classifier;
 use unbait::corpus::{Content, CorpusOptions, Format, Keys, Place, Record, RecordPage, Records, unpacked_name};
 use unbait::error::{Error, Result};
@@ -20,7 +23,7 @@ use unbait::page::{Page, PageKind, PageOptions, encoding_by_name};
 use unbait::segment::Split;
 
 /// Standard input as a path.
-const STDIN: &str = "-";
+pub const STDIN: &str = "-";
 
 /// What is read of a folder, in words.
 const WANTED: &str = "text, HTML, JSON lines, WARC and Parquet files, or files without an ending";
@@ -202,9 +205,91 @@ pub struct Worked<T> {
     pub remark: Option<&'static str>,
 }
 
+/// Takes results in the order of the inputs.
+pub trait Taker<T> {
+    /// What is known of the results when the run can be gone on with.
+    type Saved: Serialize + DeserializeOwned + Default + Clone + Send;
+
+    /// The results of this input follow.
+    ///
+    /// # Errors
+    /// When the input's results cannot be written.
+    fn begin(&mut self, input: &Path) -> Result<()>;
+
+    /// Takes the result of a record.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn take(&mut self, result: T) -> Result<()>;
+
+    /// The input is done, and `is_whole` unless it could not be read (to its end); where its results stand, if they are a file of their
+    /// own.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn end(&mut self, input: &Path, is_whole: bool) -> Result<Option<PathBuf>>;
+
+    /// Hands over everything that was taken so far; `behind` is where in the input, in unpacked bytes, the last record ends, unless
+    /// the input is done.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn checkpoint(&mut self, behind: Option<u64>) -> Result<Self::Saved>;
+
+    /// Whether each checkpoint makes what is written longer, because it is packed in members.
+    fn is_packed(&self) -> bool;
+}
+
+/// Takes results by a function.
+#[allow(dead_code)]
+struct Function<F>(F);
+
+impl<T, F: FnMut(T) -> Result<()>> Taker<T> for Function<F> {
+    type Saved = ();
+
+    fn begin(&mut self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn take(&mut self, result: T) -> Result<()> {
+        (self.0)(result)
+    }
+
+    fn end(&mut self, _: &Path, _: bool) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
+
+    fn checkpoint(&mut self, _: Option<u64>) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_packed(&self) -> bool {
+        false
+    }
+}
+
+/// What is read of the inputs.
+enum Item {
+    Begin(PathBuf),
+    Record(Result<Record>),
+    /// A record that an earlier run has done.
+    Passed,
+    End(PathBuf),
+}
+
+/// What became of it.
+enum Handled<T> {
+    Begin(PathBuf),
+    Record(HandledRecord<T>),
+    Passed,
+    End(PathBuf),
+}
+
 /// What became of a record.
-struct Handled<T> {
+struct HandledRecord<T> {
     place: Option<Place>,
+    /// Where it ends, in bytes of the unpacked file, when there can be a checkpoint.
+    behind: Option<u64>,
     is_whole_file: bool,
     result: Result<Option<Found<T>>>,
 }
@@ -212,6 +297,7 @@ struct Handled<T> {
 /// A page with its result.
 struct Found<T> {
     id: String,
+    bytes: usize,
     worked: Worked<T>,
     unreadable_bytes: Option<String>,
 }
@@ -219,99 +305,355 @@ struct Found<T> {
 /// What is said when a record's bytes could not be read.
 const UNREADABLE: &str = "some bytes are no text in the record's encoding and stand as U+FFFD";
 
+/// Bytes of pages between two checkpoints within an input (chosen: less than a second of work, and packed output is hardly larger).
+const CHECKPOINT_BYTES: usize = 1 << 20;
+
+/// Bytes that a record counts for besides those of its page (chosen: about what its result takes).
+const RECORD_BYTES: usize = 1 << 10;
+
 /// How many records there were.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Counts {
     done: u64,
     failed: u64,
     without_page: u64,
     has_corpus: bool,
-    remarks: BTreeMap<&'static str, u64>,
+    remarks: BTreeMap<String, u64>,
+}
+
+/// What is known at a checkpoint.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Saved<S> {
+    counts: Counts,
+    /// Bytes of the file of bad records.
+    errors: u64,
+    /// What the taker knows.
+    pub taker: S,
+}
+
+/// How an earlier run ended, if it was at its end.
+pub fn outcome_of_finished<S>(journal: &Journal<Saved<S>>) -> Option<Outcome>
+where
+    S: Serialize + DeserializeOwned + Default + Clone,
+{
+    journal.is_finished().then(|| {
+        note("everything was done already (--resume)");
+        journal.at().saved.counts.outcome(false)
+    })
 }
 
 /// Reads all pages, has each one worked on in parallel, and hands the results over in the order of the inputs.
 ///
 /// # Errors
 /// [`Error::Option`] when the paths lead to no file; [`Error::Changed`]; those of `take`. What `work` fails with is a bad record.
+#[allow(dead_code)]
 pub fn for_each_page<T: Send>(
     args: &PathArgs,
     options: &CorpusOptions,
     work: impl Fn(&Record, RecordPage) -> Result<Worked<T>> + Sync,
-    mut take: impl FnMut(T) -> Result<()>,
+    take: impl FnMut(T) -> Result<()>,
 ) -> Result<Outcome> {
+    Ok(for_each_page_into(args, options, work, &mut Function(take), None)?.outcome)
+}
+
+/// How a run ended; its results may have no names yet.
+pub struct Ended<S> {
+    /// What became of its inputs.
+    pub outcome: Outcome,
+    journal: Option<(Journal<S>, At<S>)>,
+}
+
+impl<S: Serialize + DeserializeOwned + Default + Clone> Ended<S> {
+    /// The results have their names: there is nothing left to go on with.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn finish(self) -> Result<Outcome> {
+        if let Some((mut journal, at)) = self.journal {
+            journal.finish(at)?;
+        }
+        Ok(self.outcome)
+    }
+}
+
+/// The same with a taker, from where the journal says that an earlier run was.
+///
+/// # Errors
+/// As [`for_each_page`], and [`Error::Option`] when the inputs that are done have changed since then.
+pub fn for_each_page_into<T: Send, K: Taker<T>>(
+    args: &PathArgs,
+    options: &CorpusOptions,
+    work: impl Fn(&Record, RecordPage) -> Result<Worked<T>> + Sync,
+    taker: &mut K,
+    journal: Option<Journal<Saved<K::Saved>>>,
+) -> Result<Ended<Saved<K::Saved>>> {
     let options = CorpusOptions {
         keys: args.keys(),
         ..options.clone()
     };
     let wanted = Wanted::new(&args.glob)?;
-    let mut bad = BadRecords::new(args.errors.as_deref())?;
     let progress = Progress::new(|| total_bytes(&args.paths, &wanted), &options.bytes_read);
-    let files = AtomicU64::new(0);
-    let records = files_of(&args.paths, &wanted).flat_map(|path| -> Box<dyn Iterator<Item = Result<Record>> + Send> {
-        files.fetch_add(1, Ordering::Relaxed);
-        match path {
-            Ok(path) => Box::new(records_of(&path, &options)),
-            Err(error) => Box::new(std::iter::once(Err(error))),
+    let mut run = Run::new(args, taker, journal, progress)?;
+    let mut inputs = Inputs {
+        options: &options,
+        passed: run.at.inputs,
+        passed_records: run.at.records,
+        done: run.journal.as_mut().map(Journal::take_done),
+        journal: run.journal.as_ref().map(|journal| journal.path().to_owned()),
+    };
+    let items = files_of(&args.paths, &wanted).flat_map(|path| inputs.items(path));
+    let handle = |item: Item| handle(item, &options, &work);
+    workers::in_order(workers::count(args.threads), items, size, handle, |handled| {
+        run.take(handled)
+    })?;
+    run.end()
+}
+
+/// The inputs as they are read.
+struct Inputs<'a> {
+    options: &'a CorpusOptions,
+    /// Inputs that are left to be passed over.
+    passed: u64,
+    /// Records of the input behind them to be passed over.
+    passed_records: u64,
+    /// The inputs that are passed over, as they were.
+    done: Option<DoneInputs>,
+    journal: Option<PathBuf>,
+}
+
+impl Inputs<'_> {
+    fn items(&mut self, path: Result<PathBuf>) -> Box<dyn Iterator<Item = Item> + Send> {
+        let (path, records) = match path {
+            Ok(path) => (path, None),
+            Err(Error::Read { path, source }) => (path.clone(), Some(Error::Read { path, source })),
+            Err(error) => return Box::new(std::iter::once(Item::Record(Err(error)))),
+        };
+        if self.passed > 0 {
+            self.passed -= 1;
+            return self.pass(&path);
         }
-    });
-    let handle = |record: Result<Record>| handle(record, &options, &work);
-    let mut counts = Counts::default();
-    let mut stopped = false;
-    workers::in_order(workers::count(args.threads), records, size, handle, |handled| {
-        progress.advance();
-        counts.has_corpus |= !handled.is_whole_file;
+        let records: Box<dyn Iterator<Item = Result<Record>> + Send> = match records {
+            Some(error) => Box::new(std::iter::once(Err(error))),
+            None => Box::new(records_of(&path, self.options)),
+        };
+        let passed = std::mem::take(&mut self.passed_records);
+        let records = records.enumerate().map(move |(i, record)| match record {
+            // a fault of the file as a whole, such as that it changed, is none of a record
+            Ok(_) | Err(Error::BadRecord { .. }) if (i as u64) < passed => Item::Passed,
+            record => Item::Record(record),
+        });
+        let begin = std::iter::once(Item::Begin(path.clone()));
+        Box::new(begin.chain(records).chain(std::iter::once(Item::End(path))))
+    }
+
+    /// Checks that an input that is done is what it was.
+    fn pass(&mut self, path: &Path) -> Box<dyn Iterator<Item = Item> + Send> {
+        if let (Some(done), Some(journal)) = (&mut self.done, &self.journal)
+            && let Err(error) = done.check(path, journal)
+        {
+            return Box::new(std::iter::once(Item::Record(Err(error))));
+        }
+        let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        self.options.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+        Box::new(std::iter::once(Item::Passed))
+    }
+}
+
+/// A run over the inputs, as far as it is.
+struct Run<'a, K, S> {
+    args: &'a PathArgs,
+    taker: &'a mut K,
+    bad: BadRecords,
+    journal: Option<Journal<Saved<S>>>,
+    progress: Progress,
+    counts: Counts,
+    /// How far it is; what was saved is that of the beginning.
+    at: At<()>,
+    /// Bytes of pages since the last checkpoint.
+    bytes: usize,
+    /// Whether the journal has a checkpoint within the input.
+    is_within: bool,
+    /// Whether the input could be read so far.
+    is_whole: bool,
+    stopped: bool,
+}
+
+impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
+    fn new(
+        args: &'a PathArgs,
+        taker: &'a mut K,
+        journal: Option<Journal<Saved<S>>>,
+        progress: Progress,
+    ) -> Result<Self> {
+        let begun = journal.as_ref().map(|journal| journal.at().clone());
+        let unfinished = Unfinished::of(begun.as_ref(), |saved| saved.errors);
+        let at = begun.unwrap_or_default();
+        Ok(Self {
+            args,
+            taker,
+            bad: BadRecords::new(args.errors.as_deref(), unfinished)?,
+            journal,
+            progress,
+            counts: at.saved.counts,
+            is_within: at.records > 0,
+            is_whole: true,
+            at: At {
+                inputs: at.inputs,
+                records: at.records,
+                ..At::default()
+            },
+            bytes: 0,
+            stopped: false,
+        })
+    }
+
+    fn take<T>(&mut self, handled: Handled<T>) -> Result<Next>
+    where
+        K: Taker<T, Saved = S>,
+    {
+        match handled {
+            Handled::Begin(path) => {
+                self.is_whole = true;
+                self.taker.begin(&path)?;
+            }
+            Handled::Passed => self.progress.advance(),
+            Handled::Record(record) => return self.take_record(record),
+            Handled::End(path) => self.end_input(&path)?,
+        }
+        Ok(Next::On)
+    }
+
+    fn end_input<T>(&mut self, path: &Path) -> Result<()>
+    where
+        K: Taker<T, Saved = S>,
+    {
+        if self.is_within {
+            // what is there of its file is about to get its name
+            self.checkpoint(None, true)?;
+        }
+        let output = self.taker.end(path, self.is_whole)?;
+        self.at.inputs += 1;
+        self.at.records = 0;
+        self.is_within = false;
+        if let Some(journal) = &mut self.journal {
+            journal.add_done(path, output.as_deref())?;
+        }
+        if self.bytes >= CHECKPOINT_BYTES || !self.taker.is_packed() {
+            self.checkpoint(None, false)?;
+        }
+        Ok(())
+    }
+
+    fn take_record<T>(&mut self, handled: HandledRecord<T>) -> Result<Next>
+    where
+        K: Taker<T, Saved = S>,
+    {
+        self.progress.advance();
+        self.at.records += 1;
+        self.bytes += RECORD_BYTES;
+        self.counts.has_corpus |= !handled.is_whole_file;
         match handled.result {
             Ok(Some(found)) => {
-                counts.done += 1;
-                take(found.worked.result)?;
-                counts.remark(
-                    &progress,
+                self.counts.done += 1;
+                self.bytes += found.bytes;
+                self.taker.take(found.worked.result)?;
+                self.counts.remark(
+                    &self.progress,
                     handled.is_whole_file,
                     &found.id,
                     found.worked.remark,
                     found.unreadable_bytes,
                 );
             }
-            Ok(None) => counts.without_page += 1,
-            Err(error @ Error::Changed { .. }) => return Err(error),
+            Ok(None) => self.counts.without_page += 1,
+            Err(error @ (Error::Changed { .. } | Error::Option { .. })) => return Err(error),
             Err(error) => {
-                counts.failed += 1;
-                progress.pause(|| bad.add(handled.place.as_ref(), handled.is_whole_file, &error, args.strict))?;
-                if args.strict {
-                    stopped = true;
+                self.counts.failed += 1;
+                self.is_whole &= matches!(error, Error::BadRecord { .. });
+                let (place, strict) = (handled.place.as_ref(), self.args.strict);
+                let bad = &mut self.bad;
+                self.progress
+                    .pause(|| bad.add(place, handled.is_whole_file, &error, strict))?;
+                if strict {
+                    self.stopped = true;
                     return Ok(Next::Stop);
                 }
             }
         }
+        if self.bytes >= CHECKPOINT_BYTES && handled.behind.is_some() {
+            self.checkpoint(handled.behind, false)?;
+            self.is_within = true;
+        }
         Ok(Next::On)
-    })?;
-    progress.end();
-    bad.finish()?;
-    if files.into_inner() == 0 {
-        return Err(nothing_found(args));
     }
-    counts.say(args.errors.as_deref());
-    Ok(match (counts.done + counts.without_page, counts.failed) {
-        _ if stopped => Outcome::Stopped,
-        (_, 0) => Outcome::Done,
-        (0, _) => Outcome::AllFailed,
-        (_, _) => Outcome::SomeFailed,
-    })
+
+    /// Makes that the run can go on from here. Without a journal too: where packed files have their members is to be the same.
+    fn checkpoint<T>(&mut self, behind: Option<u64>, is_ending: bool) -> Result<()>
+    where
+        K: Taker<T, Saved = S>,
+    {
+        let at = self.at(behind, is_ending)?;
+        match &mut self.journal {
+            Some(journal) => journal.checkpoint(at),
+            None => Ok(()),
+        }
+    }
+
+    fn at<T>(&mut self, behind: Option<u64>, is_ending: bool) -> Result<At<Saved<S>>>
+    where
+        K: Taker<T, Saved = S>,
+    {
+        self.bytes = 0;
+        Ok(At {
+            inputs: self.at.inputs,
+            records: self.at.records,
+            is_ending,
+            saved: Saved {
+                counts: self.counts.clone(),
+                errors: self.bad.checkpoint()?,
+                taker: self.taker.checkpoint(behind)?,
+            },
+        })
+    }
+
+    fn end<T>(mut self) -> Result<Ended<Saved<S>>>
+    where
+        K: Taker<T, Saved = S>,
+    {
+        if self.at.inputs == 0 && !self.stopped {
+            return Err(nothing_found(self.args));
+        }
+        let at = self.at(None, true)?;
+        if let Some(journal) = &mut self.journal {
+            journal.checkpoint(at.clone())?;
+        }
+        self.progress.end();
+        self.bad.finish()?;
+        self.counts.say(self.args.errors.as_deref());
+        Ok(Ended {
+            outcome: self.counts.outcome(self.stopped),
+            journal: self.journal.map(|journal| (journal, at)),
+        })
+    }
 }
 
 fn handle<T>(
-    record: Result<Record>,
+    item: Item,
     options: &CorpusOptions,
     work: &impl Fn(&Record, RecordPage) -> Result<Worked<T>>,
 ) -> Handled<T> {
-    let record = match record {
-        Ok(record) => record,
-        Err(error) => {
-            return Handled {
+    let record = match item {
+        Item::Begin(path) => return Handled::Begin(path),
+        Item::End(path) => return Handled::End(path),
+        Item::Passed => return Handled::Passed,
+        Item::Record(Ok(record)) => record,
+        Item::Record(Err(error)) => {
+            return Handled::Record(HandledRecord {
                 place: None,
+                behind: None,
                 is_whole_file: !matches!(error, Error::BadRecord { .. }),
                 result: Err(error),
-            };
+            });
         }
     };
     let is_whole_file = record.is_whole_file();
@@ -322,25 +664,30 @@ fn handle<T>(
         let (id, unreadable_bytes) = (page.page.id.clone(), unreadable_bytes(&page.page));
         Ok(Some(Found {
             id,
+            bytes: page.page.text.len(),
             worked: work(&record, page)?,
             unreadable_bytes,
         }))
     };
     let result = worked();
-    Handled {
+    Handled::Record(HandledRecord {
         place: Some(record.place),
+        behind: record.end,
         is_whole_file,
         result,
-    }
+    })
 }
 
 /// Bytes of a record in memory.
-fn size(record: &Result<Record>) -> usize {
-    match record.as_ref().map(|record| &record.content) {
-        Ok(Content::Page(bytes) | Content::Json(bytes)) => bytes.len(),
-        Ok(Content::Warc(record)) => record.bytes(),
-        Ok(Content::Row(row)) => row.bytes(),
-        Ok(Content::File) | Err(_) => 0,
+fn size(item: &Item) -> usize {
+    let Item::Record(Ok(record)) = item else {
+        return 0;
+    };
+    match &record.content {
+        Content::Page(bytes) | Content::Json(bytes) => bytes.len(),
+        Content::Warc(record) => record.bytes(),
+        Content::Row(row) => row.bytes(),
+        Content::File => 0,
     }
 }
 
@@ -361,7 +708,7 @@ impl Counts {
             }
         } else {
             for remark in unreadable_bytes.map(|_| UNREADABLE).into_iter().chain(remark) {
-                *self.remarks.entry(remark).or_default() += 1;
+                *self.remarks.entry(remark.to_owned()).or_default() += 1;
             }
         }
     }
@@ -377,6 +724,15 @@ impl Counts {
         };
         if (self.has_corpus && self.failed + self.without_page > 0) || !where_to.is_empty() {
             note(&format!("{}{where_to}", self.in_words()));
+        }
+    }
+
+    fn outcome(&self, stopped: bool) -> Outcome {
+        match (self.done + self.without_page, self.failed) {
+            _ if stopped => Outcome::Stopped,
+            (_, 0) => Outcome::Done,
+            (0, _) => Outcome::AllFailed,
+            (_, _) => Outcome::SomeFailed,
         }
     }
 

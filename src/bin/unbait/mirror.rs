@@ -2,8 +2,9 @@
 //!
 //! No file is written over its own source, and no two become one.
 
-use crate::output::PackedFile;
-use std::collections::BTreeSet;
+use crate::output::{PackedFile, Unfinished};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use unbait::corpus::packed::Packing;
 use unbait::corpus::unpacked_name;
@@ -14,9 +15,44 @@ pub struct Mirror {
     folder: PathBuf,
     /// Files and folders as they were given.
     inputs: Vec<PathBuf>,
-    /// The input that is written, and where to.
-    current: Option<(PathBuf, PackedFile)>,
-    written: BTreeSet<PathBuf>,
+    /// Whether a file that is not finished stays, to be gone on with.
+    keeps_unfinished: bool,
+    /// The input that is read.
+    input: PathBuf,
+    current: Option<Current>,
+    /// Hashes of the files that were written: many inputs should not fill the memory with names.
+    written: HashSet<u64>,
+}
+
+/// The file that is written.
+struct Current {
+    ending: Ending,
+    path: PathBuf,
+    file: PackedFile,
+}
+
+/// How the name of an output differs from that of its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Ending {
+    /// Not at all: the form is the same.
+    Same,
+    /// It is text: `.txt` behind the name, and behind that how it is packed.
+    Text,
+    /// It has tab-separated values: `.tsv`, in the same way.
+    Tsv,
+    /// It has JSON lines: `.jsonl`, in the same way.
+    JsonLines,
+}
+
+impl Ending {
+    fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Same => None,
+            Self::Text => Some("txt"),
+            Self::Tsv => Some("tsv"),
+            Self::JsonLines => Some("jsonl"),
+        }
+    }
 }
 
 impl Mirror {
@@ -26,66 +62,112 @@ impl Mirror {
     }
 
     /// A folder, which need not be there yet, for what these files and folders hold.
-    pub fn new(folder: &Path, inputs: &[PathBuf]) -> Self {
+    pub fn new(folder: &Path, inputs: &[PathBuf], keeps_unfinished: bool) -> Self {
         Self {
             folder: folder.to_owned(),
             inputs: inputs.to_vec(),
+            keeps_unfinished,
+            input: PathBuf::new(),
             current: None,
-            written: BTreeSet::new(),
+            written: HashSet::new(),
         }
     }
 
-    /// Writes to this input's file from here on; whether that is another than before. Without `keeps_form` it gets the ending of text.
+    /// What is written from here on is of this input.
+    pub fn begin(&mut self, input: &Path) {
+        input.clone_into(&mut self.input);
+        self.current = None;
+    }
+
+    /// Begins the input's file, unless it has begun; whether it has just begun.
     ///
     /// # Errors
     /// [`Error::Write`], [`Error::Option`] when the file is another input's or the input itself.
-    pub fn turn_to(&mut self, input: &Path, keeps_form: bool) -> Result<bool> {
-        if self.current.as_ref().is_some_and(|(current, _)| current == input) {
+    pub fn open(&mut self, ending: Ending) -> Result<bool> {
+        if self.current.is_some() {
             return Ok(false);
         }
-        self.finish_file()?;
-        let target = self.target(input, keeps_form);
+        let unfinished = match self.keeps_unfinished {
+            true => Unfinished::Stays {
+                bytes: 0,
+                is_ending: false,
+            },
+            false => Unfinished::Vanishes,
+        };
+        self.go_on(ending, unfinished)?;
+        Ok(true)
+    }
+
+    /// Goes on with the input's file.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn go_on(&mut self, ending: Ending, unfinished: Unfinished) -> Result<()> {
+        let path = self.target(&self.input, ending);
         let refused = |problem: String| Error::Option { option: "-o", problem };
-        if is_same(input, &target) {
+        if is_same(&self.input, &path) {
             return Err(refused(format!(
                 "{} would be written over itself; name another folder",
-                input.display()
+                self.input.display()
             )));
         }
-        if !self.written.insert(target.clone()) {
+        if !self.written.insert(hash(&path.display().to_string())) {
             return Err(refused(format!(
                 "a second input would be written to {}; run once for each",
-                target.display()
+                path.display()
             )));
         }
-        if let Some(folder) = target.parent() {
+        if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|source| Error::Write {
                 path: folder.to_owned(),
                 source,
             })?;
         }
-        self.current = Some((input.to_owned(), PackedFile::create(&target)?));
-        Ok(true)
+        let file = PackedFile::create(&path, unfinished)?;
+        self.current = Some(Current { ending, path, file });
+        Ok(())
     }
 
-    /// Writes text to the file of the input that was turned to.
-    pub fn write(&mut self, text: &str) -> Result<()> {
-        match &mut self.current {
-            Some((_, file)) => file.write(text),
-            None => Ok(()),
-        }
+    /// Writes bytes to the input's file, which has begun.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.current
+            .as_mut()
+            .map_or(Ok(()), |current| current.file.write(bytes))
     }
 
-    /// Gives the last file its name.
-    pub fn finish(mut self) -> Result<()> {
-        self.finish_file()
+    /// Hands over what was written to the input's file; its ending and its bytes so far, if it has begun.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn checkpoint(&mut self) -> Result<Option<(Ending, u64)>> {
+        let Some(current) = &mut self.current else {
+            return Ok(None);
+        };
+        Ok(Some((current.ending, current.file.checkpoint()?)))
     }
 
-    fn finish_file(&mut self) -> Result<()> {
-        self.current.take().map_or(Ok(()), |(_, file)| file.finish())
+    /// Where the input's file will stand, if it has begun.
+    pub fn path(&self) -> Option<&Path> {
+        self.current.as_ref().map(|current| current.path.as_path())
     }
 
-    fn target(&self, input: &Path, keeps_form: bool) -> PathBuf {
+    /// Gives the input's file its name, if it has begun.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn end(&mut self) -> Result<()> {
+        self.current.take().map_or(Ok(()), |current| current.file.finish())
+    }
+
+    /// Remembers a file that an earlier run wrote.
+    pub fn was_written(&mut self, path: &str) {
+        self.written.insert(hash(path));
+    }
+
+    fn target(&self, input: &Path, ending: Ending) -> PathBuf {
         let within = self
             .inputs
             .iter()
@@ -94,16 +176,22 @@ impl Mirror {
             .min_by_key(|rest| rest.components().count());
         let name = within.or(input.file_name().map(Path::new)).unwrap_or(input);
         let target = self.folder.join(name);
-        if keeps_form {
+        let Some(ending) = ending.as_str() else {
             return target;
-        }
-        let mut text = target.with_file_name(unpacked_name(Path::new(target.file_name().unwrap_or_default())));
-        text.as_mut_os_string().push(".txt");
+        };
+        let mut longer = target.with_file_name(unpacked_name(Path::new(target.file_name().unwrap_or_default())));
+        longer.as_mut_os_string().push(format!(".{ending}"));
         if let Some(packing) = Packing::of_name(name) {
-            text.as_mut_os_string().push(format!(".{}", packing.ending()));
+            longer.as_mut_os_string().push(format!(".{}", packing.ending()));
         }
-        text
+        longer
     }
+}
+
+fn hash(path: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -119,13 +207,19 @@ mod tests {
 
     #[test]
     fn a_file_has_the_place_that_it_had_in_the_folder_that_was_given() {
-        let mirror = Mirror::new(Path::new("out"), &["in".into(), "in/deep".into(), "x/a.txt".into()]);
-        let target = |input: &str, keeps_form| mirror.target(Path::new(input), keeps_form).display().to_string();
-        assert_eq!(target("in/b/c.jsonl.gz", true), "out/b/c.jsonl.gz");
-        assert_eq!(target("in/deep/c.jsonl", true), "out/c.jsonl");
-        assert_eq!(target("x/a.txt", true), "out/a.txt");
-        assert_eq!(target("in/b/c.html", false), "out/b/c.html.txt");
-        assert_eq!(target("in/b/c.warc.gz", false), "out/b/c.warc.txt.gz");
-        assert_eq!(target("-", true), "out/-");
+        let mirror = Mirror::new(
+            Path::new("out"),
+            &["in".into(), "in/deep".into(), "x/a.txt".into()],
+            false,
+        );
+        let target = |input: &str, ending| mirror.target(Path::new(input), ending).display().to_string();
+        assert_eq!(target("in/b/c.jsonl.gz", Ending::Same), "out/b/c.jsonl.gz");
+        assert_eq!(target("in/deep/c.jsonl", Ending::Same), "out/c.jsonl");
+        assert_eq!(target("x/a.txt", Ending::Same), "out/a.txt");
+        assert_eq!(target("in/b/c.html", Ending::Text), "out/b/c.html.txt");
+        assert_eq!(target("in/b/c.warc.gz", Ending::Text), "out/b/c.warc.txt.gz");
+        assert_eq!(target("in/b/c.html", Ending::JsonLines), "out/b/c.html.jsonl");
+        assert_eq!(target("in/b/c.warc.gz", Ending::Tsv), "out/b/c.warc.tsv.gz");
+        assert_eq!(target("-", Ending::Same), "out/-");
     }
 }

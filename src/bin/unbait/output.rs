@@ -2,9 +2,10 @@
 //!
 //! A file appears whole or not at all; what a terminal would obey is made visible before it gets there.
 
+use crate::journal::At;
 use crate::terminal::visible;
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use unbait::corpus::packed::{Packer, Packing};
@@ -74,39 +75,143 @@ impl Results {
     }
 }
 
+/// What becomes of a file of which the end was never written, because the run failed or was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It vanishes, unless the run is killed.
+    Vanishes,
+    /// It stays under a name of its own, to be gone on with.
+    Stays {
+        /// How many bytes are good of the one that is there.
+        bytes: u64,
+        /// Whether it may have its name already.
+        is_ending: bool,
+    },
+}
+
+impl Unfinished {
+    /// What becomes of a file of a run that can be gone on with, when there is such a run; `bytes` tells how much of the file is good.
+    pub fn of<S>(at: Option<&At<S>>, bytes: impl FnOnce(&S) -> u64) -> Self {
+        match at {
+            None => Self::Vanishes,
+            Some(at) => Self::Stays {
+                bytes: bytes(&at.saved),
+                is_ending: at.is_ending,
+            },
+        }
+    }
+}
+
 /// A file that appears under its name when it is whole, packed as the name says: `.gz`, `.zst`, `.bz2` or `.xz`.
+///
+/// A packed file is a row of members (frames or streams, as its packing calls them), each of which is packed for itself.
 pub struct PackedFile {
     path: PathBuf,
-    packer: Packer<WholeFile>,
+    packing: Option<Packing>,
+    state: State,
+}
+
+/// Where in a packed file the next byte goes.
+#[derive(Default)]
+enum State {
+    /// Into a new member.
+    Between(WholeFile),
+    /// Into a member that is there.
+    Within(Box<Packer<WholeFile>>),
+    /// Nowhere: writing failed.
+    #[default]
+    Failed,
 }
 
 impl PackedFile {
-    /// Begins a file that will have this name.
+    /// Begins a file that will have this name, or goes on with one.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn create(path: &Path) -> Result<Self> {
-        let packer = Packer::new(Packing::of_name(path), WholeFile::create(path)?);
+    pub fn create(path: &Path, unfinished: Unfinished) -> Result<Self> {
         Ok(Self {
             path: path.to_owned(),
-            packer: packer.map_err(|source| failed_write(path, source))?,
+            packing: Packing::of_name(path),
+            state: State::Between(WholeFile::create(path, unfinished)?),
         })
     }
 
-    /// Writes text to the file that is not there yet.
-    pub fn write(&mut self, text: &str) -> Result<()> {
-        let written = self.packer.write_all(text.as_bytes());
+    /// Whether it is a row of members.
+    pub fn is_packed(&self) -> bool {
+        self.packing.is_some()
+    }
+
+    /// Writes bytes to the file that is not there yet.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let mut packer = self.member()?;
+        let written = packer.write_all(bytes);
+        self.state = State::Within(packer);
         written.map_err(|source| failed_write(&self.path, source))
     }
 
-    /// Gives the file its name, in place of a file that has it.
-    pub fn finish(self) -> Result<()> {
-        let file = self
-            .packer
-            .finish()
-            .map_err(|source| failed_write(&self.path, source))?;
-        file.finish()
+    /// Ends the member, if one has begun; the next byte begins another.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn end_member(&mut self) -> Result<()> {
+        self.state = match std::mem::take(&mut self.state) {
+            State::Within(packer) => {
+                let file = packer.finish();
+                State::Between(file.map_err(|source| failed_write(&self.path, source))?)
+            }
+            other @ (State::Between(_) | State::Failed) => other,
+        };
+        Ok(())
     }
+
+    /// Ends the member and hands everything over to the system; the bytes of the file so far, with which it can be gone on with.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn checkpoint(&mut self) -> Result<u64> {
+        self.end_member()?;
+        let length = match &mut self.state {
+            State::Between(file) => file.flush().map(|()| file.length),
+            State::Within(_) | State::Failed => Err(failed_before()),
+        };
+        length.map_err(|source| failed_write(&self.path, source))
+    }
+
+    /// Gives the file its name, in place of a file that has it.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn finish(mut self) -> Result<()> {
+        // what is packed has a member even when it is empty
+        if matches!(&self.state, State::Between(file) if file.length == 0) {
+            self.state = State::Within(self.member()?);
+        }
+        self.end_member()?;
+        match self.state {
+            State::Between(file) => file.finish(),
+            State::Within(_) | State::Failed => Err(failed_write(&self.path, failed_before())),
+        }
+    }
+
+    /// The member that is there, or a new one.
+    fn member(&mut self) -> Result<Box<Packer<WholeFile>>> {
+        match std::mem::take(&mut self.state) {
+            State::Within(packer) => Ok(packer),
+            State::Between(file) => Packer::new(self.packing, file).map(Box::new),
+            State::Failed => Err(failed_before()),
+        }
+        .map_err(|source| failed_write(&self.path, source))
+    }
+}
+
+fn failed_before() -> std::io::Error {
+    std::io::Error::other("writing to it failed before")
 }
 
 fn failed_write(path: &Path, source: std::io::Error) -> Error {
@@ -120,60 +225,87 @@ fn failed_write(path: &Path, source: std::io::Error) -> Error {
 pub struct WholeFile {
     path: PathBuf,
     sink: Sink,
+    /// Bytes that were written, also in runs before this one.
+    length: u64,
 }
 
 enum Sink {
     /// A new file beside the wanted one (with links followed), to be moved there.
     Beside(BufWriter<NamedTempFile>, PathBuf),
+    /// The same, but it stays when the run ends before; first its name.
+    Kept(PathBuf, BufWriter<File>, PathBuf),
     /// Something that is no plain file, such as `/dev/null`: a file moved there would replace it.
     Device(BufWriter<File>),
 }
 
 impl WholeFile {
-    /// Begins a file that will have this name.
+    /// Begins a file that will have this name, or goes on with one.
     ///
     /// # Errors
-    /// [`Error::Write`] when its folder does not let it.
-    pub fn create(path: &Path) -> Result<Self> {
-        let failed = |source| Error::Write {
-            path: path.to_owned(),
-            source,
-        };
+    /// [`Error::Write`] when its folder does not let it, or when less is there of it than should be.
+    pub fn create(path: &Path, unfinished: Unfinished) -> Result<Self> {
+        let failed = |source| failed_write(path, source);
         let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let sink = match std::fs::metadata(&target) {
-            Ok(found) if found.is_dir() => return Err(failed(std::io::ErrorKind::IsADirectory.into())),
-            Ok(found) if !found.is_file() => Sink::Device(BufWriter::new(File::create(&target).map_err(failed)?)),
-            Ok(_) | Err(_) => {
-                let folder = target
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty())
-                    .unwrap_or(Path::new("."));
-                Sink::Beside(BufWriter::new(new_file(folder).map_err(failed)?), target)
+        let (sink, length) = match (std::fs::metadata(&target), unfinished) {
+            (Ok(found), _) if found.is_dir() => return Err(failed(std::io::ErrorKind::IsADirectory.into())),
+            (Ok(found), Unfinished::Vanishes | Unfinished::Stays { bytes: 0, .. }) if !found.is_file() => {
+                let file = File::create(&target).map_err(failed)?;
+                (Sink::Device(BufWriter::new(file)), 0)
+            }
+            (_, Unfinished::Vanishes) => {
+                let file = new_file(folder_of(&target)).map_err(failed)?;
+                (Sink::Beside(BufWriter::new(file), target), 0)
+            }
+            (_, Unfinished::Stays { bytes, is_ending }) => {
+                let part = part_of(&target);
+                if is_ending && !part.exists() && target.exists() {
+                    std::fs::rename(&target, &part).map_err(failed)?;
+                }
+                let file = open_part(&part, bytes).map_err(failed)?;
+                (Sink::Kept(part, BufWriter::new(file), target), bytes)
             }
         };
         Ok(Self {
             path: path.to_owned(),
             sink,
+            length,
         })
     }
 
-    /// Writes text to the file that is not there yet.
+    /// Writes bytes to the file that is not there yet.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.write_all(bytes);
         written.map_err(|source| failed_write(&self.path, source))
     }
 
+    /// Hands everything over to the system; the bytes of the file so far, with which it can be gone on with.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn checkpoint(&mut self) -> Result<u64> {
+        let flushed = self.flush();
+        flushed.map_err(|source| failed_write(&self.path, source))?;
+        Ok(self.length)
+    }
+
     /// Gives the file its name, in place of a file that has it.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
     pub fn finish(self) -> Result<()> {
         let path = self.path;
-        let failed = |source| Error::Write {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| failed_write(&path, source);
         match self.sink {
             Sink::Beside(file, target) => {
                 let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
                 file.persist(target).map(drop).map_err(|error| failed(error.error))
+            }
+            Sink::Kept(part, file, target) => {
+                drop(file.into_inner().map_err(|error| failed(error.into_error()))?);
+                std::fs::rename(part, target).map_err(failed)
             }
             Sink::Device(mut file) => file.flush().map_err(failed),
         }
@@ -182,18 +314,55 @@ impl WholeFile {
 
 impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match &mut self.sink {
+        let count = match &mut self.sink {
             Sink::Beside(file, _) => file.write(bytes),
-            Sink::Device(file) => file.write(bytes),
-        }
+            Sink::Kept(_, file, _) | Sink::Device(file) => file.write(bytes),
+        }?;
+        self.length += count as u64;
+        Ok(count)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         match &mut self.sink {
             Sink::Beside(file, _) => file.flush(),
-            Sink::Device(file) => file.flush(),
+            Sink::Kept(_, file, _) | Sink::Device(file) => file.flush(),
         }
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// A hidden file beside this one, for what belongs to it.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Where a file stands until it is whole, when it can be gone on with.
+fn part_of(path: &Path) -> PathBuf {
+    beside(path, ".unbait-part")
+}
+
+/// Opens a part of which this many bytes are good, at their end.
+fn open_part(part: &Path, length: u64) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(length == 0).truncate(false).open(part)?;
+    let there = file.metadata()?.len();
+    if there < length {
+        let missing = length - there;
+        return Err(std::io::Error::other(format!(
+            "{missing} bytes of {} are missing",
+            part.display()
+        )));
+    }
+    file.set_len(length)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(file)
 }
 
 fn new_file(folder: &Path) -> std::io::Result<NamedTempFile> {
@@ -213,7 +382,7 @@ fn new_file(folder: &Path) -> std::io::Result<NamedTempFile> {
 /// # Errors
 /// [`Error::Write`].
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = WholeFile::create(path)?;
+    let mut file = WholeFile::create(path, Unfinished::Vanishes)?;
     file.write(bytes)?;
     file.finish()
 }

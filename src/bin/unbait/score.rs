@@ -4,17 +4,20 @@
 
 use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
-use crate::inputs::{PathArgs, ReadArgs, Worked, for_each_page};
-use crate::output::{PackedFile, Results, json};
+use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into};
+use crate::journal::Journal;
+use crate::mirror::Ending;
+use crate::output::{Results, json};
+use crate::target::{self, Target, open_journal};
 use crate::terminal::{style, visible, width, wrapped};
 use clap::ValueEnum;
 use ndarray::{Array2, ArrayView1};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use unbait::balance::Balance;
 use unbait::classifier::Classifier;
-use unbait::corpus::{Record, RecordPage};
+use unbait::corpus::{self, Content, Record, RecordPage};
 use unbait::error::Result;
 use unbait::html::{Document, ElementId};
 use unbait::label::{Label, LabelSet};
@@ -42,9 +45,15 @@ pub struct Args {
     /// What a line of JSON is: a page with its blocks, or a block with its page's id; the other formats are by block anyway
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Per::Page)]
     per: Per,
-    /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz
+    /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz. A folder (one
+    /// that is there, or with a slash at the end) gets a file for each input, packed as it is, at the same place in its folder, and of
+    /// the same name if both have JSON lines, else with .jsonl, .tsv or .txt behind it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Keep what is done when the run is stopped or killed: the same command goes on from there, and gives the same bytes. What it needs
+    /// stands in hidden files beside the output; a run that is finished does nothing again
+    #[arg(long)]
+    resume: bool,
     /// Whether the terminal format has colours
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
@@ -95,51 +104,136 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let format = args
         .format
         .unwrap_or(if is_for_people { Format::Terminal } else { Format::Jsonl });
-    let mut target = Target::new(args, format)?;
-    if format == Format::Tsv {
-        target.write("id\ti\tlabel\tp\ttext\n")?;
+    let journal = open_journal(args.resume, args.output.as_deref(), args.paths.paths(), &classifier)?;
+    if let Some(outcome) = journal.as_ref().and_then(inputs::outcome_of_finished) {
+        return Ok(outcome);
     }
+    let mut writer = Writer::new(args, format, journal.as_ref())?;
     let split = args.read.split();
-    let work = |_: &Record, page: RecordPage| {
+    let work = |record: &Record, page: RecordPage| {
         let (scored, balance) = score(page, split, &classifier, &balances)?;
         Ok(Worked {
-            result: written(&scored, classifier.labels(), balance, format, args.per)?,
+            result: Written {
+                text: written(&scored, classifier.labels(), balance, format, args.per)?,
+                ending: format.ending(matches!(record.content, Content::Json(_))),
+            },
             remark: scored.labels.is_empty().then_some("no visible text"),
         })
     };
-    let outcome = for_each_page(&args.paths, &options, work, |text| target.write(&text))?;
-    match target {
-        Target::Stdout(mut results) => results.flush()?,
-        Target::File(file) | Target::Plain(file) if outcome.is_whole() => file.finish()?,
-        Target::File(_) | Target::Plain(_) => {}
+    let ended = for_each_page_into(&args.paths, &options, work, &mut writer, journal)?;
+    if ended.outcome.is_whole() {
+        writer.target.finish()?;
     }
-    Ok(outcome)
+    ended.finish()
 }
 
-/// Where results go.
-enum Target {
-    Stdout(Results),
-    File(PackedFile),
-    /// The view for people without its styles.
-    Plain(PackedFile),
+impl Format {
+    /// How the name of a file of results differs from that of what was scored, which may have JSON lines.
+    fn ending(self, is_of_lines: bool) -> Ending {
+        match self {
+            Self::Jsonl if is_of_lines => Ending::Same,
+            Self::Jsonl => Ending::JsonLines,
+            Self::Tsv => Ending::Tsv,
+            Self::Terminal | Self::Text => Ending::Text,
+        }
+    }
 }
 
-impl Target {
-    fn new(args: &Args, format: Format) -> Result<Self> {
-        Ok(match (&args.output, format) {
-            (Some(path), Format::Terminal) => Self::Plain(PackedFile::create(path)?),
-            (Some(path), Format::Jsonl | Format::Tsv | Format::Text) => Self::File(PackedFile::create(path)?),
-            (None, Format::Terminal) => Self::Stdout(Results::styled(color(args.color))),
-            (None, Format::Jsonl | Format::Tsv | Format::Text) => Self::Stdout(Results::data()),
+/// The result of a page.
+struct Written {
+    text: String,
+    ending: Ending,
+}
+
+/// Writes results.
+struct Writer {
+    target: Target,
+    format: Format,
+    /// Whether the file is for people and has no styles.
+    is_plain: bool,
+    /// Whether nothing was written to the file.
+    is_first: bool,
+}
+
+/// How much of it can be gone on with.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Saved {
+    target: target::Saved,
+    has_begun: bool,
+}
+
+impl Writer {
+    fn new(args: &Args, format: Format, journal: Option<&Journal<inputs::Saved<Saved>>>) -> Result<Self> {
+        let at = journal.map(|journal| journal.at().of(|saved| saved.taker.clone()));
+        let stdout = || match format {
+            Format::Terminal => Results::styled(color(args.color)),
+            Format::Jsonl | Format::Tsv | Format::Text => Results::data(),
+        };
+        let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
+        let mut target = Target::new(args.output.as_deref(), args.paths.paths(), target_at.as_ref(), stdout)?;
+        if let Some(journal) = journal {
+            target.were_written(journal.outputs());
+        }
+        let mut writer = Self {
+            target,
+            format,
+            is_plain: format == Format::Terminal && args.output.is_some(),
+            is_first: at.is_none_or(|at| !at.saved.has_begun),
+        };
+        if !writer.target.is_folder() {
+            writer.begin_file()?;
+        }
+        Ok(writer)
+    }
+
+    /// Writes what stands before the first result.
+    fn begin_file(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.is_first) && self.format == Format::Tsv {
+            self.target.write("id\ti\tlabel\tp\ttext\n")?;
+        }
+        Ok(())
+    }
+}
+
+impl Taker<Written> for Writer {
+    type Saved = Saved;
+
+    fn begin(&mut self, input: &Path) -> Result<()> {
+        self.target.begin(input)
+    }
+
+    fn take(&mut self, written: Written) -> Result<()> {
+        if self.target.open(written.ending)? {
+            self.is_first = true;
+            self.begin_file()?;
+        }
+        match self.is_plain {
+            true => self
+                .target
+                .write(&anstream::adapter::strip_str(&written.text).to_string()),
+            false => self.target.write(&written.text),
+        }
+    }
+
+    fn end(&mut self, input: &Path, is_whole: bool) -> Result<Option<PathBuf>> {
+        // no record, or none that is good, makes a file without records
+        let is_lines = corpus::Format::of_name(input) == Some(corpus::Format::JsonLines);
+        if is_whole && is_lines && self.target.open(self.format.ending(true))? {
+            self.is_first = true;
+            self.begin_file()?;
+        }
+        self.target.end()
+    }
+
+    fn checkpoint(&mut self, _: Option<u64>) -> Result<Saved> {
+        Ok(Saved {
+            target: self.target.checkpoint()?,
+            has_begun: !self.is_first,
         })
     }
 
-    fn write(&mut self, text: &str) -> Result<()> {
-        match self {
-            Self::Stdout(results) => results.write(text),
-            Self::File(file) => file.write(text),
-            Self::Plain(file) => file.write(&anstream::adapter::strip_str(text).to_string()),
-        }
+    fn is_packed(&self) -> bool {
+        self.target.is_packed()
     }
 }
 

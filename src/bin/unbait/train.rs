@@ -5,7 +5,7 @@
 use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
-use crate::output::{Results, WholeFile, json, write_file};
+use crate::output::{Results, Unfinished, WholeFile, json, write_file};
 use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     options.body_losses.extend(&args.max_body_loss);
     for path in std::iter::once(&args.output).chain(&args.report) {
         // a file that cannot be written is better known before hours of training; dropped, it leaves nothing
-        WholeFile::create(path).map(drop)?;
+        WholeFile::create(path, Unfinished::Vanishes).map(drop)?;
     }
     let mut dataset = args.reading.read(&args.data, &args.fit)?;
     let extractions = args.fit.read_extractions(&dataset)?;

@@ -1,0 +1,267 @@
+//! Results of pages to standard output, to one file, or to a folder that gets a file for each input.
+//!
+//! A file is there when it is whole; what there is of it before can be gone on with when it is kept.
+
+use crate::inputs::STDIN;
+use crate::journal::{At, Journal, Run};
+use crate::mirror::{Ending, Mirror};
+use crate::output::{PackedFile, Results, Unfinished, beside};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use unbait::classifier::Classifier;
+use unbait::error::{Error, Result};
+
+/// Where results go.
+pub enum Target {
+    /// Standard output.
+    Stdout(Results),
+    /// One file for all inputs.
+    File(PackedFile),
+    /// A file for each input.
+    Folder(Mirror, Option<(Ending, Unfinished)>),
+}
+
+/// How much of what was written can be gone on with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Of the one file, or of the file of the input that is not done.
+    bytes: u64,
+    /// How the name of the input's file differs from the input's, if it has begun.
+    ending: Option<Ending>,
+}
+
+/// Where a run that writes to this path says how far it is.
+fn journal_of(output: &Path) -> PathBuf {
+    match Mirror::is_wanted(output) {
+        true => output.join(".unbait-journal"),
+        false => beside(output, ".unbait-journal"),
+    }
+}
+
+/// With `resume` the journal of a run that writes to this path. A finished run whose file is gone is begun anew.
+///
+/// # Errors
+/// [`Error::Option`] when results cannot be gone on with, those of [`Journal::open`].
+pub fn open_journal<S>(
+    resume: bool,
+    output: Option<&Path>,
+    inputs: &[PathBuf],
+    classifier: &Classifier,
+) -> Result<Option<Journal<S>>>
+where
+    S: Serialize + DeserializeOwned + Default + Clone,
+{
+    if !resume {
+        return Ok(None);
+    }
+    let refused = |problem: &str| Error::Option {
+        option: "--resume",
+        problem: problem.to_owned(),
+    };
+    let output = output.ok_or_else(|| {
+        refused("what went to standard output cannot be gone on with; name a file or a folder with -o")
+    })?;
+    if inputs.is_empty() || inputs.iter().any(|input| input.as_os_str() == STDIN) {
+        return Err(refused(
+            "standard input cannot be read a second time; name files or folders",
+        ));
+    }
+    let path = journal_of(output);
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Write {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    let run = Run::new(classifier, std::env::args().skip(1))?;
+    let journal = Journal::open(&path, &run)?;
+    match journal.is_finished() && !output.exists() {
+        true => journal.begin_anew(&run).map(Some),
+        false => Ok(Some(journal)),
+    }
+}
+
+impl Target {
+    /// Results go to this path, or to standard output. With a place that a run was at they can be gone on with from there.
+    ///
+    /// # Errors
+    /// [`Error::Write`]; [`Error::Option`] when the path is a folder of the inputs.
+    pub fn new(
+        output: Option<&Path>,
+        inputs: &[PathBuf],
+        at: Option<&At<Saved>>,
+        stdout: impl FnOnce() -> Results,
+    ) -> Result<Self> {
+        let Some(path) = output else {
+            return Ok(Self::Stdout(stdout()));
+        };
+        let unfinished = Unfinished::of(at, |saved| saved.bytes);
+        if Mirror::is_wanted(path) {
+            refuse_within(path, inputs)?;
+            let begun = at.and_then(|at| at.saved.ending).map(|ending| (ending, unfinished));
+            return Ok(Self::Folder(Mirror::new(path, inputs, at.is_some()), begun));
+        }
+        Ok(Self::File(PackedFile::create(path, unfinished)?))
+    }
+
+    /// Whether each input gets a file.
+    pub fn is_folder(&self) -> bool {
+        matches!(self, Self::Folder(..))
+    }
+
+    /// Whether one file gets all results, packed.
+    pub fn is_packed(&self) -> bool {
+        matches!(self, Self::File(file) if file.is_packed())
+    }
+
+    /// Files that an earlier run wrote.
+    pub fn were_written<'a>(&mut self, paths: impl Iterator<Item = &'a str>) {
+        if let Self::Folder(mirror, _) = self {
+            paths.for_each(|path| mirror.was_written(path));
+        }
+    }
+
+    /// What comes from here on is of this input.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Option`].
+    pub fn begin(&mut self, input: &Path) -> Result<()> {
+        match self {
+            Self::Stdout(_) | Self::File(_) => Ok(()),
+            Self::Folder(mirror, begun) => {
+                mirror.begin(input);
+                match begun.take() {
+                    Some((ending, unfinished)) => mirror.go_on(ending, unfinished),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// What comes next is of this form; whether a file begins with it. The form of an input's first result counts.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Option`].
+    pub fn open(&mut self, ending: Ending) -> Result<bool> {
+        match self {
+            Self::Stdout(_) | Self::File(_) => Ok(false),
+            Self::Folder(mirror, _) => mirror.open(ending),
+        }
+    }
+
+    /// Writes text.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Output`].
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        match self {
+            Self::Stdout(results) => results.write(text),
+            Self::File(file) => file.write(text.as_bytes()),
+            Self::Folder(mirror, _) => mirror.write(text.as_bytes()),
+        }
+    }
+
+    /// The input is done; where its file stands, if it has one of its own.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn end(&mut self) -> Result<Option<PathBuf>> {
+        match self {
+            Self::Stdout(_) | Self::File(_) => Ok(None),
+            Self::Folder(mirror, _) => {
+                let path = mirror.path().map(Path::to_owned);
+                mirror.end()?;
+                Ok(path)
+            }
+        }
+    }
+
+    /// Hands over what was written to files, so that they can be gone on with.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn checkpoint(&mut self) -> Result<Saved> {
+        match self {
+            Self::Stdout(_) => Ok(Saved::default()),
+            Self::File(file) => Ok(Saved {
+                bytes: file.checkpoint()?,
+                ending: None,
+            }),
+            Self::Folder(mirror, _) => Ok(match mirror.checkpoint()? {
+                Some((ending, bytes)) => Saved {
+                    bytes,
+                    ending: Some(ending),
+                },
+                None => Saved::default(),
+            }),
+        }
+    }
+
+    /// All is done: the one file gets its name.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Output`].
+    pub fn finish(self) -> Result<()> {
+        match self {
+            Self::Stdout(mut results) => results.flush(),
+            Self::File(file) => file.finish(),
+            Self::Folder(mut mirror, _) => mirror.end(),
+        }
+    }
+}
+
+/// Refuses a folder in which the run would read what it writes.
+fn refuse_within(output: &Path, inputs: &[PathBuf]) -> Result<()> {
+    // the part of the path that is there
+    let there = output
+        .ancestors()
+        .find_map(|folder| match folder.as_os_str().is_empty() {
+            true => Path::new(".").canonicalize().ok(),
+            false => folder.canonicalize().ok(),
+        });
+    let Some(there) = there else { return Ok(()) };
+    let folders = inputs.iter().filter(|input| input.is_dir());
+    for input in folders {
+        let is_within = input.canonicalize().is_ok_and(|input| there.starts_with(input));
+        if is_within {
+            return Err(Error::Option {
+                option: "-o",
+                problem: format!(
+                    "{} is in {}, of which all is read; name a folder outside of it",
+                    output.display(),
+                    input.display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_within_an_input_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pages, beside) = (folder.path().join("pages"), folder.path().join("cleaned"));
+        std::fs::create_dir_all(pages.join("2024")).unwrap();
+        let inputs = [pages.clone()];
+        for within in [pages.clone(), pages.join("new/deep"), pages.join("2024")] {
+            assert!(refuse_within(&within, &inputs).is_err(), "{}", within.display());
+        }
+        assert!(refuse_within(&beside, &inputs).is_ok());
+        std::fs::create_dir(&beside).unwrap();
+        assert!(refuse_within(&beside.join("../pages"), &inputs).is_err());
+    }
+
+    #[test]
+    fn the_journal_stands_in_the_folder_or_beside_the_file() {
+        assert_eq!(journal_of(Path::new("out/")), Path::new("out/.unbait-journal"));
+        assert_eq!(
+            journal_of(Path::new("a/x.jsonl.gz")),
+            Path::new("a/.x.jsonl.gz.unbait-journal")
+        );
+    }
+}
