@@ -2,10 +2,11 @@
 //!
 //! Pages are those of `datasets/`; with `UNBAIT_DATA` naming a folder that has `bench-pages.jsonl.zst`, real ones.
 
+mod pages;
+
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use html5ever::tendril::TendrilSink;
-use std::path::Path;
 use std::sync::OnceLock;
 use unbait::classifier::Classifier;
 use unbait::page::{Page, PageKind};
@@ -24,7 +25,7 @@ struct Corpus {
 fn corpus() -> &'static Corpus {
     static CORPUS: OnceLock<Corpus> = OnceLock::new();
     CORPUS.get_or_init(|| {
-        let html: Vec<Page> = sources()
+        let html: Vec<Page> = pages::sources()
             .into_iter()
             .map(|source| page(source, PageKind::Html))
             .collect();
@@ -48,26 +49,6 @@ fn corpus() -> &'static Corpus {
 
 fn page(text: String, kind: PageKind) -> Page {
     Page::from_text("bench", text, Some(kind)).expect("bench pages are small")
-}
-
-fn sources() -> Vec<String> {
-    let real = std::env::var("UNBAIT_DATA").map(|folder| Path::new(&folder).join("bench-pages.jsonl.zst"));
-    let invented = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/html.jsonl");
-    let bytes = match real {
-        Ok(path) => {
-            let file = std::fs::File::open(path).expect("bench-pages.jsonl.zst in UNBAIT_DATA");
-            let mut decoder = zstd::Decoder::new(file).expect("a Zstandard file");
-            decoder.window_log_max(27).expect("a window of 2^27");
-            let mut bytes = Vec::new();
-            std::io::Read::read_to_end(&mut decoder, &mut bytes).expect("a whole file");
-            bytes
-        }
-        Err(_) => std::fs::read(invented).expect("datasets/html.jsonl"),
-    };
-    serde_json::Deserializer::from_slice(&bytes)
-        .into_iter::<serde_json::Value>()
-        .filter_map(|page| page.ok()?.get("html")?.as_str().map(str::to_owned))
-        .collect()
 }
 
 fn bytes(pages: &[Page]) -> BytesCount {
