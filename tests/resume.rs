@@ -259,3 +259,39 @@ fn finished_files_are_not_written_again() {
     }
     assert!(passed > 0, "no run was killed behind a finished file");
 }
+
+#[test]
+fn a_finished_file_that_is_gone_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("a.txt"),
+        "The ferry sailed before dawn, and nobody heard its horn.",
+    )
+    .unwrap();
+    let arguments = ["score", "a.txt", "-o", "a.jsonl", "--resume"];
+    let scores = folder.path().join("a.jsonl");
+    assert!(run(folder.path(), &arguments, None).success());
+    let wanted = std::fs::read(&scores).unwrap();
+    std::fs::remove_file(&scores).unwrap();
+    assert!(run(folder.path(), &arguments, None).success());
+    assert_eq!(std::fs::read(&scores).unwrap(), wanted);
+}
+
+#[test]
+fn a_part_that_is_shorter_than_it_should_be_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_corpus(&folder.path().join("in"));
+    let arguments = ["score", "in/large.jsonl", "-o", "large.jsonl", "--resume"];
+    let part = folder.path().join(".large.jsonl.unbait-part");
+    let journal = folder.path().join(".large.jsonl.unbait-journal");
+    let has_checkpoint = || std::fs::read_to_string(&journal).is_ok_and(|lines| lines.lines().count() > 1);
+    let mut wait = Duration::from_millis(200);
+    while !has_checkpoint() {
+        let status = run(folder.path(), &arguments, Some(wait));
+        assert!(status.code().is_none(), "the run ended before it could be killed");
+        wait = wait.mul_f64(1.2);
+    }
+    std::fs::write(&part, "").unwrap();
+    assert_eq!(run(folder.path(), &arguments, None).code(), Some(2));
+    assert!(!folder.path().join("large.jsonl").exists());
+}

@@ -4,7 +4,7 @@
 
 use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
-use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into};
+use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into, reads_stdin};
 use crate::journal::Journal;
 use crate::mirror::Ending;
 use crate::output::{PackedFile, Results, Unfinished, json};
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use unbait::classifier::Classifier;
 use unbait::corpus::{BlockCounts, Format, Keys, Record, RecordPage};
-use unbait::error::Result;
+use unbait::error::{Error, Result};
 use unbait::label::{Label, LabelSet};
 use unbait::page::{Page, PageKind};
 use unbait::segment::{Block, Split};
@@ -55,6 +55,10 @@ pub struct Args {
     /// Write the blocks that are not kept to this file: JSON lines with file, record, id, i, start, end, label and text; packed as -o
     #[arg(long, value_name = "FILE")]
     removed: Option<PathBuf>,
+    /// Write to this folder what takes the outputs back to what they were, for `unbait restore`, and what was removed, to
+    /// removed.jsonl.zst unless --removed names another file
+    #[arg(long, value_name = "DIR", requires = "output")]
+    sidecar: Option<PathBuf>,
     /// Keep what is done when the run is stopped or killed: the same command goes on from there, and gives the same bytes. What it needs
     /// stands in hidden files beside the output; a run that is finished does nothing again
     #[arg(long)]
@@ -67,6 +71,9 @@ enum Captions {
     Drop,
     KeepFirst,
 }
+
+/// File of removed blocks in a sidecar.
+const REMOVED: &str = "removed.jsonl.zst";
 
 /// The label of captions.
 const CAPTION: &str = "caption";
@@ -130,6 +137,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
     let choice = Choice::new(args, classifier.labels())?;
+    if args.sidecar.is_some() && reads_stdin(args.paths.paths()) {
+        return Err(Error::Option {
+            option: "--sidecar",
+            problem: "standard input is no file that could be restored; name files or folders".to_owned(),
+        });
+    }
     let journal = open_journal(args.resume, args.output.as_deref(), args.paths.paths(), &classifier)?;
     if let Some(outcome) = journal.as_ref().and_then(inputs::outcome_of_finished) {
         return Ok(outcome);
@@ -140,7 +153,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         choice: &choice,
         split: args.read.split(),
         keys: args.paths.keys(),
-        lists_removed: args.removed.is_some(),
+        lists_removed: args.removed.is_some() || args.sidecar.is_some(),
     };
     let mut writer = Writer::new(args, journal.as_ref())?;
     let work = |record: &Record, page: RecordPage| cleaner.clean(record, &page);
@@ -181,7 +194,7 @@ impl Writer {
             target.were_written(journal.outputs());
         }
         let unfinished = Unfinished::of(at.as_ref(), |saved| saved.removed);
-        let removed = args.removed.as_deref().map(|path| PackedFile::create(path, unfinished));
+        let removed = removed_path(args)?.map(|path| PackedFile::create(&path, unfinished));
         Ok(Self {
             target,
             removed: removed.transpose()?,
@@ -226,9 +239,9 @@ impl Taker<Cleaned> for Writer {
         self.target.end()
     }
 
-    fn checkpoint(&mut self, _: Option<u64>) -> Result<Saved> {
+    fn checkpoint(&mut self, behind: Option<u64>) -> Result<Saved> {
         Ok(Saved {
-            target: self.target.checkpoint()?,
+            target: self.target.checkpoint(behind)?,
             removed: self.removed.as_mut().map_or(Ok(0), PackedFile::checkpoint)?,
             has_text: !self.is_first,
         })
@@ -237,6 +250,18 @@ impl Taker<Cleaned> for Writer {
     fn is_packed(&self) -> bool {
         self.target.is_packed() || self.removed.as_ref().is_some_and(PackedFile::is_packed)
     }
+}
+
+/// Where the removed blocks are listed.
+fn removed_path(args: &Args) -> Result<Option<PathBuf>> {
+    let (Some(sidecar), None) = (&args.sidecar, &args.removed) else {
+        return Ok(args.removed.clone());
+    };
+    std::fs::create_dir_all(sidecar).map_err(|source| Error::Write {
+        path: sidecar.clone(),
+        source,
+    })?;
+    Ok(Some(sidecar.join(REMOVED)))
 }
 
 /// A line of the file of removed blocks.

@@ -23,7 +23,7 @@ use unbait::page::{Page, PageKind, PageOptions, encoding_by_name};
 use unbait::segment::Split;
 
 /// Standard input as a path.
-pub const STDIN: &str = "-";
+const STDIN: &str = "-";
 
 /// What is read of a folder, in words.
 const WANTED: &str = "text, HTML, JSON lines, WARC and Parquet files, or files without an ending";
@@ -340,6 +340,11 @@ where
         note("everything was done already (--resume)");
         journal.at().saved.counts.outcome(false)
     })
+}
+
+/// Whether standard input is among the paths.
+pub fn reads_stdin(paths: &[PathBuf]) -> bool {
+    paths.is_empty() || paths.iter().any(|path| path.as_os_str() == STDIN)
 }
 
 /// Reads all pages, has each one worked on in parallel, and hands the results over in the order of the inputs.

@@ -16,6 +16,7 @@ mod mirror;
 mod output;
 mod progress;
 mod score;
+mod sidecar;
 mod target;
 mod terminal;
 mod train;

@@ -87,14 +87,7 @@ impl Mirror {
         if self.current.is_some() {
             return Ok(false);
         }
-        let unfinished = match self.keeps_unfinished {
-            true => Unfinished::Stays {
-                bytes: 0,
-                is_ending: false,
-            },
-            false => Unfinished::Vanishes,
-        };
-        self.go_on(ending, unfinished)?;
+        self.go_on(ending, Unfinished::new(self.keeps_unfinished))?;
         Ok(true)
     }
 
@@ -111,7 +104,7 @@ impl Mirror {
                 self.input.display()
             )));
         }
-        if !self.written.insert(hash(&path.display().to_string())) {
+        if !self.written.insert(hash(&path)) {
             return Err(refused(format!(
                 "a second input would be written to {}; run once for each",
                 path.display()
@@ -149,6 +142,11 @@ impl Mirror {
         Ok(Some((current.ending, current.file.checkpoint()?)))
     }
 
+    /// The name of the input's file in the folder, if it has begun.
+    pub fn name(&self) -> Option<&Path> {
+        self.path().and_then(|path| path.strip_prefix(&self.folder).ok())
+    }
+
     /// Where the input's file will stand, if it has begun.
     pub fn path(&self) -> Option<&Path> {
         self.current.as_ref().map(|current| current.path.as_path())
@@ -164,17 +162,11 @@ impl Mirror {
 
     /// Remembers a file that an earlier run wrote.
     pub fn was_written(&mut self, path: &str) {
-        self.written.insert(hash(path));
+        self.written.insert(hash(Path::new(path)));
     }
 
     fn target(&self, input: &Path, ending: Ending) -> PathBuf {
-        let within = self
-            .inputs
-            .iter()
-            .filter_map(|folder| input.strip_prefix(folder).ok())
-            .filter(|rest| !rest.as_os_str().is_empty())
-            .min_by_key(|rest| rest.components().count());
-        let name = within.or(input.file_name().map(Path::new)).unwrap_or(input);
+        let name = name_within(&self.inputs, input);
         let target = self.folder.join(name);
         let Some(ending) = ending.as_str() else {
             return target;
@@ -188,9 +180,20 @@ impl Mirror {
     }
 }
 
-fn hash(path: &str) -> u64 {
+/// The name of an input in the innermost of the folders that were given and have it, or that of the file alone.
+pub fn name_within<'a>(inputs: &[PathBuf], input: &'a Path) -> &'a Path {
+    let within = inputs
+        .iter()
+        .filter_map(|folder| input.strip_prefix(folder).ok())
+        .filter(|rest| !rest.as_os_str().is_empty())
+        .min_by_key(|rest| rest.components().count());
+    within.or(input.file_name().map(Path::new)).unwrap_or(input)
+}
+
+/// By what paths are told from one another where there can be too many to keep them.
+pub fn hash(path: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
+    path.display().to_string().hash(&mut hasher);
     hasher.finish()
 }
 

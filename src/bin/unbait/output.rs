@@ -90,6 +90,17 @@ pub enum Unfinished {
 }
 
 impl Unfinished {
+    /// What becomes of a new file; with `stays` it can be gone on with.
+    pub fn new(stays: bool) -> Self {
+        match stays {
+            false => Self::Vanishes,
+            true => Self::Stays {
+                bytes: 0,
+                is_ending: false,
+            },
+        }
+    }
+
     /// What becomes of a file of a run that can be gone on with, when there is such a run; `bytes` tells how much of the file is good.
     pub fn of<S>(at: Option<&At<S>>, bytes: impl FnOnce(&S) -> u64) -> Self {
         match at {

@@ -170,7 +170,7 @@ impl Writer {
             Format::Jsonl | Format::Tsv | Format::Text => Results::data(),
         };
         let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
-        let mut target = Target::new(args.output.as_deref(), args.paths.paths(), target_at.as_ref(), stdout)?;
+        let mut target = Target::new(args.output.as_deref(), None, args.paths.paths(), target_at.as_ref(), stdout)?;
         if let Some(journal) = journal {
             target.were_written(journal.outputs());
         }
@@ -225,9 +225,9 @@ impl Taker<Written> for Writer {
         self.target.end()
     }
 
-    fn checkpoint(&mut self, _: Option<u64>) -> Result<Saved> {
+    fn checkpoint(&mut self, behind: Option<u64>) -> Result<Saved> {
         Ok(Saved {
-            target: self.target.checkpoint()?,
+            target: self.target.checkpoint(behind)?,
             has_begun: !self.is_first,
         })
     }

@@ -2,10 +2,11 @@
 //!
 //! A file is there when it is whole; what there is of it before can be gone on with when it is kept.
 
-use crate::inputs::STDIN;
+use crate::inputs::reads_stdin;
 use crate::journal::{At, Journal, Run};
 use crate::mirror::{Ending, Mirror};
 use crate::output::{PackedFile, Results, Unfinished, beside};
+use crate::sidecar::{self, Sidecar};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -13,22 +14,28 @@ use unbait::classifier::Classifier;
 use unbait::error::{Error, Result};
 
 /// Where results go.
-pub enum Target {
+pub struct Target {
+    place: Place,
+    sidecar: Option<Sidecar>,
+}
+
+enum Place {
     /// Standard output.
     Stdout(Results),
     /// One file for all inputs.
     File(PackedFile),
-    /// A file for each input.
-    Folder(Mirror, Option<(Ending, Unfinished)>),
+    /// A file for each input; first the one of a run before this one.
+    Folder(Option<(Ending, Unfinished)>, Mirror),
 }
 
 /// How much of what was written can be gone on with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
     /// Of the one file, or of the file of the input that is not done.
     bytes: u64,
     /// How the name of the input's file differs from the input's, if it has begun.
     ending: Option<Ending>,
+    sidecar: sidecar::Saved,
 }
 
 /// Where a run that writes to this path says how far it is.
@@ -62,7 +69,7 @@ where
     let output = output.ok_or_else(|| {
         refused("what went to standard output cannot be gone on with; name a file or a folder with -o")
     })?;
-    if inputs.is_empty() || inputs.iter().any(|input| input.as_os_str() == STDIN) {
+    if reads_stdin(inputs) {
         return Err(refused(
             "standard input cannot be read a second time; name files or folders",
         ));
@@ -83,41 +90,57 @@ where
 }
 
 impl Target {
-    /// Results go to this path, or to standard output. With a place that a run was at they can be gone on with from there.
+    /// Results go to this path, or to standard output, and what undoes them to the folder of the sidecar. With a place that a run was at
+    /// they can be gone on with from there.
     ///
     /// # Errors
     /// [`Error::Write`]; [`Error::Option`] when the path is a folder of the inputs.
     pub fn new(
         output: Option<&Path>,
+        sidecar: Option<&Path>,
         inputs: &[PathBuf],
         at: Option<&At<Saved>>,
         stdout: impl FnOnce() -> Results,
     ) -> Result<Self> {
         let Some(path) = output else {
-            return Ok(Self::Stdout(stdout()));
+            let place = Place::Stdout(stdout());
+            return Ok(Self { place, sidecar: None });
+        };
+        let mut sidecar = match sidecar {
+            Some(folder) => {
+                refuse_within("--sidecar", folder, inputs)?;
+                let at = at.map(|at| at.of(|saved| saved.sidecar));
+                Some(Sidecar::new(folder, inputs, at.as_ref()))
+            }
+            None => None,
         };
         let unfinished = Unfinished::of(at, |saved| saved.bytes);
-        if Mirror::is_wanted(path) {
-            refuse_within(path, inputs)?;
+        let place = if Mirror::is_wanted(path) {
+            refuse_within("-o", path, inputs)?;
             let begun = at.and_then(|at| at.saved.ending).map(|ending| (ending, unfinished));
-            return Ok(Self::Folder(Mirror::new(path, inputs, at.is_some()), begun));
-        }
-        Ok(Self::File(PackedFile::create(path, unfinished)?))
+            Place::Folder(begun, Mirror::new(path, inputs, at.is_some()))
+        } else {
+            if let Some(sidecar) = &mut sidecar {
+                sidecar.open(Path::new(path.file_name().unwrap_or_default()))?;
+            }
+            Place::File(PackedFile::create(path, unfinished)?)
+        };
+        Ok(Self { place, sidecar })
     }
 
     /// Whether each input gets a file.
     pub fn is_folder(&self) -> bool {
-        matches!(self, Self::Folder(..))
+        matches!(self.place, Place::Folder(..))
     }
 
     /// Whether one file gets all results, packed.
     pub fn is_packed(&self) -> bool {
-        matches!(self, Self::File(file) if file.is_packed())
+        matches!(&self.place, Place::File(file) if file.is_packed())
     }
 
     /// Files that an earlier run wrote.
     pub fn were_written<'a>(&mut self, paths: impl Iterator<Item = &'a str>) {
-        if let Self::Folder(mirror, _) = self {
+        if let Place::Folder(_, mirror) = &mut self.place {
             paths.for_each(|path| mirror.was_written(path));
         }
     }
@@ -125,29 +148,42 @@ impl Target {
     /// What comes from here on is of this input.
     ///
     /// # Errors
-    /// [`Error::Write`], [`Error::Option`].
+    /// [`Error::Write`], [`Error::Read`], [`Error::Option`].
     pub fn begin(&mut self, input: &Path) -> Result<()> {
-        match self {
-            Self::Stdout(_) | Self::File(_) => Ok(()),
-            Self::Folder(mirror, begun) => {
-                mirror.begin(input);
-                match begun.take() {
-                    Some((ending, unfinished)) => mirror.go_on(ending, unfinished),
-                    None => Ok(()),
-                }
-            }
+        if let Some(sidecar) = &mut self.sidecar {
+            sidecar.begin(input)?;
         }
+        let Place::Folder(begun, mirror) = &mut self.place else {
+            return Ok(());
+        };
+        mirror.begin(input);
+        if let Some((ending, unfinished)) = begun.take() {
+            mirror.go_on(ending, unfinished)?;
+            self.open_sidecar()?;
+        }
+        Ok(())
     }
 
     /// What comes next is of this form; whether a file begins with it. The form of an input's first result counts.
     ///
     /// # Errors
-    /// [`Error::Write`], [`Error::Option`].
+    /// [`Error::Write`], [`Error::Read`], [`Error::Option`].
     pub fn open(&mut self, ending: Ending) -> Result<bool> {
-        match self {
-            Self::Stdout(_) | Self::File(_) => Ok(false),
-            Self::Folder(mirror, _) => mirror.open(ending),
+        let Place::Folder(_, mirror) = &mut self.place else {
+            return Ok(false);
+        };
+        let is_new = mirror.open(ending)?;
+        if is_new {
+            self.open_sidecar()?;
         }
+        Ok(is_new)
+    }
+
+    fn open_sidecar(&mut self) -> Result<()> {
+        let (Some(sidecar), Place::Folder(_, mirror)) = (&mut self.sidecar, &self.place) else {
+            return Ok(());
+        };
+        mirror.name().map_or(Ok(()), |name| sidecar.open(name))
     }
 
     /// Writes text.
@@ -155,47 +191,58 @@ impl Target {
     /// # Errors
     /// [`Error::Write`], [`Error::Output`].
     pub fn write(&mut self, text: &str) -> Result<()> {
-        match self {
-            Self::Stdout(results) => results.write(text),
-            Self::File(file) => file.write(text.as_bytes()),
-            Self::Folder(mirror, _) => mirror.write(text.as_bytes()),
+        if let Some(sidecar) = &mut self.sidecar {
+            sidecar.write(text.as_bytes());
+        }
+        match &mut self.place {
+            Place::Stdout(results) => results.write(text),
+            Place::File(file) => file.write(text.as_bytes()),
+            Place::Folder(_, mirror) => mirror.write(text.as_bytes()),
         }
     }
 
     /// The input is done; where its file stands, if it has one of its own.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Write`], [`Error::Read`].
     pub fn end(&mut self) -> Result<Option<PathBuf>> {
-        match self {
-            Self::Stdout(_) | Self::File(_) => Ok(None),
-            Self::Folder(mirror, _) => {
-                let path = mirror.path().map(Path::to_owned);
-                mirror.end()?;
-                Ok(path)
-            }
+        if let Some(sidecar) = &mut self.sidecar {
+            sidecar.end_input()?;
         }
+        let Place::Folder(_, mirror) = &mut self.place else {
+            return Ok(None);
+        };
+        let path = mirror.path().map(Path::to_owned);
+        mirror.end()?;
+        if let Some(sidecar) = &mut self.sidecar {
+            sidecar.close()?;
+        }
+        Ok(path)
     }
 
-    /// Hands over what was written to files, so that they can be gone on with.
+    /// Hands over what was written to files, so that they can be gone on with; `behind` is where in the input, in unpacked bytes, the last
+    /// record ends, unless the input is done.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn checkpoint(&mut self) -> Result<Saved> {
-        match self {
-            Self::Stdout(_) => Ok(Saved::default()),
-            Self::File(file) => Ok(Saved {
-                bytes: file.checkpoint()?,
-                ending: None,
-            }),
-            Self::Folder(mirror, _) => Ok(match mirror.checkpoint()? {
-                Some((ending, bytes)) => Saved {
-                    bytes,
-                    ending: Some(ending),
-                },
-                None => Saved::default(),
-            }),
-        }
+    pub fn checkpoint(&mut self, behind: Option<u64>) -> Result<Saved> {
+        let sidecar = match &mut self.sidecar {
+            Some(sidecar) => sidecar.checkpoint(behind)?,
+            None => sidecar::Saved::default(),
+        };
+        let (bytes, ending) = match &mut self.place {
+            Place::Stdout(_) => (0, None),
+            Place::File(file) => (file.checkpoint()?, None),
+            Place::Folder(_, mirror) => match mirror.checkpoint()? {
+                Some((ending, bytes)) => (bytes, Some(ending)),
+                None => (0, None),
+            },
+        };
+        Ok(Saved {
+            bytes,
+            ending,
+            sidecar,
+        })
     }
 
     /// All is done: the one file gets its name.
@@ -203,16 +250,17 @@ impl Target {
     /// # Errors
     /// [`Error::Write`], [`Error::Output`].
     pub fn finish(self) -> Result<()> {
-        match self {
-            Self::Stdout(mut results) => results.flush(),
-            Self::File(file) => file.finish(),
-            Self::Folder(mut mirror, _) => mirror.end(),
+        match self.place {
+            Place::Stdout(mut results) => results.flush()?,
+            Place::File(file) => file.finish()?,
+            Place::Folder(_, mut mirror) => mirror.end()?,
         }
+        self.sidecar.map_or(Ok(()), |mut sidecar| sidecar.close())
     }
 }
 
 /// Refuses a folder in which the run would read what it writes.
-fn refuse_within(output: &Path, inputs: &[PathBuf]) -> Result<()> {
+fn refuse_within(option: &'static str, output: &Path, inputs: &[PathBuf]) -> Result<()> {
     // the part of the path that is there
     let there = output
         .ancestors()
@@ -226,7 +274,7 @@ fn refuse_within(output: &Path, inputs: &[PathBuf]) -> Result<()> {
         let is_within = input.canonicalize().is_ok_and(|input| there.starts_with(input));
         if is_within {
             return Err(Error::Option {
-                option: "-o",
+                option,
                 problem: format!(
                     "{} is in {}, of which all is read; name a folder outside of it",
                     output.display(),
@@ -249,11 +297,11 @@ mod tests {
         std::fs::create_dir_all(pages.join("2024")).unwrap();
         let inputs = [pages.clone()];
         for within in [pages.clone(), pages.join("new/deep"), pages.join("2024")] {
-            assert!(refuse_within(&within, &inputs).is_err(), "{}", within.display());
+            assert!(refuse_within("-o", &within, &inputs).is_err(), "{}", within.display());
         }
-        assert!(refuse_within(&beside, &inputs).is_ok());
+        assert!(refuse_within("-o", &beside, &inputs).is_ok());
         std::fs::create_dir(&beside).unwrap();
-        assert!(refuse_within(&beside.join("../pages"), &inputs).is_err());
+        assert!(refuse_within("-o", &beside.join("../pages"), &inputs).is_err());
     }
 
     #[test]
