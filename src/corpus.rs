@@ -7,6 +7,7 @@ pub mod http;
 pub mod json_lines;
 pub mod packed;
 pub mod parquet;
+pub mod undo;
 pub mod warc;
 
 use crate::error::{Error, Result};

@@ -188,19 +188,14 @@ fn a_folder_is_gone_on_with() {
         "out/removed.jsonl",
         "--errors",
         "out/errors.jsonl",
+        "--sidecar",
+        "out/undo",
     ]);
 }
 
 #[test]
 fn one_packed_file_is_gone_on_with() {
-    check(&[
-        "clean",
-        "in",
-        "-o",
-        "out/all.jsonl.zst",
-        "--removed",
-        "out/removed.jsonl.gz",
-    ]);
+    check(&["clean", "in", "-o", "out/all.jsonl.zst", "--sidecar", "out/undo"]);
 }
 
 #[test]

@@ -87,6 +87,21 @@ impl Source for Box<dyn Source> {
 pub fn unpack(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Source>> {
     let mut packed = Window::new(UntilFault::new(reader));
     let packing = Packing::of_content(packed.fill(8));
+    unpack_window(packing, packed)
+}
+
+/// Unpacks what is packed so, whatever its first bytes are.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_as(packing: Option<Packing>, reader: impl Read + Send + 'static) -> io::Result<Box<dyn Source>> {
+    unpack_window(packing, Window::new(UntilFault::new(reader)))
+}
+
+fn unpack_window<R: Read + Send + 'static>(
+    packing: Option<Packing>,
+    packed: Window<UntilFault<R>>,
+) -> io::Result<Box<dyn Source>> {
     Ok(match packing {
         None => Box::new(packed),
         Some(Packing::Gzip) => Box::new(GzipMembers::new(packed)),
@@ -598,6 +613,28 @@ mod tests {
         }
         assert_eq!(read(packed(None, &plain)), (plain, 0));
         assert_eq!(read(Vec::new()), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn a_packing_that_is_known_is_not_guessed() {
+        let text = "BZh is how bzip2 begins, and this text";
+        let mut plain = String::new();
+        let mut source = unpack_as(None, text.as_bytes()).unwrap();
+        source.read_to_string(&mut plain).unwrap();
+        assert_eq!(plain, text);
+        for packing in Packing::ALL {
+            let mut found = Vec::new();
+            let bytes = packed(Some(packing), text.as_bytes());
+            unpack_as(Some(packing), io::Cursor::new(bytes))
+                .unwrap()
+                .read_to_end(&mut found)
+                .unwrap();
+            assert_eq!(found, text.as_bytes());
+            let failed = unpack_as(Some(packing), text.as_bytes())
+                .unwrap()
+                .read_to_end(&mut found);
+            assert!(failed.is_err(), "{packing:?}");
+        }
     }
 
     #[test]

@@ -186,6 +186,7 @@ impl Writer {
         let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
         let mut target = Target::new(
             args.output.as_deref(),
+            args.sidecar.as_deref(),
             args.paths.paths(),
             target_at.as_ref(),
             Results::data,

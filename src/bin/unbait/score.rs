@@ -170,7 +170,13 @@ impl Writer {
             Format::Jsonl | Format::Tsv | Format::Text => Results::data(),
         };
         let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
-        let mut target = Target::new(args.output.as_deref(), None, args.paths.paths(), target_at.as_ref(), stdout)?;
+        let mut target = Target::new(
+            args.output.as_deref(),
+            None,
+            args.paths.paths(),
+            target_at.as_ref(),
+            stdout,
+        )?;
         if let Some(journal) = journal {
             target.were_written(journal.outputs());
         }

@@ -103,7 +103,9 @@ impl Sidecar {
         let begun = self.begun_undo.take();
         let writer = match begun {
             Some(unfinished) => UndoWriter::append(WholeFile::create(&path, unfinished)?),
-            None => UndoWriter::new(WholeFile::create(&path, Unfinished::new(self.keeps_unfinished))?).map_err(failed)?,
+            None => {
+                UndoWriter::new(WholeFile::create(&path, Unfinished::new(self.keeps_unfinished))?).map_err(failed)?
+            }
         };
         self.undo = Some(Undo { path, writer });
         self.names.clear();
@@ -127,7 +129,10 @@ impl Sidecar {
         if !self.names.insert(hash(&name)) {
             return Err(Error::Option {
                 option: "--sidecar",
-                problem: format!("a second original would be restored as {}; run once for each", name.display()),
+                problem: format!(
+                    "a second original would be restored as {}; run once for each",
+                    name.display()
+                ),
             });
         }
         let failed = |source| Error::Read {
@@ -174,7 +179,10 @@ impl Sidecar {
     pub fn checkpoint(&mut self, behind: Option<u64>) -> Result<Saved> {
         self.write_parts(behind)?;
         Ok(Saved {
-            undo: self.undo.as_mut().map_or(Ok(0), |undo| undo.writer.get_mut().checkpoint())?,
+            undo: self
+                .undo
+                .as_mut()
+                .map_or(Ok(0), |undo| undo.writer.get_mut().checkpoint())?,
             original: self.original.as_ref().map(|original| SavedOriginal {
                 at: original.at,
                 is_whole: original.bytes.is_none(),

@@ -238,11 +238,7 @@ impl Target {
                 None => (0, None),
             },
         };
-        Ok(Saved {
-            bytes,
-            ending,
-            sidecar,
-        })
+        Ok(Saved { bytes, ending, sidecar })
     }
 
     /// All is done: the one file gets its name.
