@@ -100,6 +100,12 @@ fn is_plainly_english(text: &str) -> bool {
     words >= PLAIN_WORDS && common * 10 >= words && seen.count_ones() >= 3 && seen & THE_OR_AND != 0
 }
 
+/// The letters and digits of a text in lower case: those of two texts are the same when these differ in spaces, case and punctuation only.
+pub fn letters(text: &str) -> String {
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
 fn two_letter_code(lang: whatlang::Lang) -> &'static str {
     use whatlang::Lang;
     match lang {

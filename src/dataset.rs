@@ -75,7 +75,8 @@ pub(crate) fn site_of(id: &str, url: Option<&str>) -> String {
     url.and_then(host).or_else(folder).unwrap_or_else(|| id.to_owned())
 }
 
-fn host(url: &str) -> Option<String> {
+/// The host of an address, in lower case and without `www.`.
+pub(crate) fn host(url: &str) -> Option<String> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?.split(':').next()?.to_ascii_lowercase();

@@ -49,7 +49,8 @@
 //! | | [`risk`] | thresholds that lose no more than a share of the article's words |
 //! | | [`page_fit`] | page features and gold to a page model |
 //! | | [`train`] | labelled pages to a classifier |
-//! | corpus | [`corpus`] | files of a corpus to records and pages: JSON lines, WARC and Parquet, packed or not |
+//! | corpus | [`heavy_hitters`], [`stats`] | the heaviest names of a stream; labelled pages to what a corpus is made of |
+//! | | [`corpus`] | files of a corpus to records and pages: JSON lines, WARC and Parquet, packed or not |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -64,6 +65,7 @@ pub mod dataset;
 pub mod error;
 pub mod evaluate;
 pub mod extraction;
+pub mod heavy_hitters;
 pub mod html;
 pub mod label;
 pub mod label_file;
@@ -76,6 +78,7 @@ pub mod page_model;
 pub mod risk;
 pub mod segment;
 pub mod shape;
+pub mod stats;
 pub mod structure;
 pub mod train;
 pub mod vectorizer;

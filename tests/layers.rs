@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 28] = [
+const ROOMS: [(&str, &[&str]); 30] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -116,6 +116,19 @@ const ROOMS: [(&str, &[&str]); 28] = [
             "view",
             "extraction",
             "main_text",
+        ],
+    ),
+    ("heavy_hitters", &["label", "error"]),
+    (
+        "stats",
+        &[
+            "label",
+            "error",
+            "segment",
+            "analyzer",
+            "classifier",
+            "dataset",
+            "heavy_hitters",
         ],
     ),
     ("lib", &[]),

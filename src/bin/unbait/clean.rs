@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use unbait::analyzer::letters;
 use unbait::classifier::Classifier;
 use unbait::corpus::{BlockCounts, Format, Keys, Record, RecordPage};
 use unbait::error::{Error, Result};
@@ -123,12 +124,6 @@ impl Choice {
         });
         kept.collect()
     }
-}
-
-/// Letters and digits in lower case.
-fn letters(text: &str) -> String {
-    let letters = text.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// Runs the verb.
