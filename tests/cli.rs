@@ -6,7 +6,7 @@ use std::path::Path;
 use unbait::classifier::Classifier;
 
 /// Documents whose examples need the shipped model.
-const OF_THE_SHIPPED_MODEL: [&str; 8] = [
+const OF_THE_SHIPPED_MODEL: [&str; 9] = [
     "README.md",
     "tests/cli/score.md",
     "tests/cli/clean.md",
@@ -15,6 +15,7 @@ const OF_THE_SHIPPED_MODEL: [&str; 8] = [
     "tests/cli/main-text.md",
     "tests/cli/corpus.md",
     "tests/cli/resume.md",
+    "tests/cli/stats.md",
 ];
 
 /// Documents whose examples make their own model or need none.

@@ -2,6 +2,7 @@
 //!
 //! What is undefined is printed `-`.
 
+use crate::terminal::text_width;
 use unbait::balance::Priority;
 use unbait::evaluate::{Calibration, Estimate, Figures, Overlap, OverlapFigures};
 use unbait::label::USUAL_ORDER;
@@ -28,7 +29,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         rows.iter()
             .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
+            .map(|cell| text_width(cell))
             .max()
             .unwrap_or(0)
     };
@@ -36,10 +37,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            let room = " ".repeat(width.saturating_sub(text_width(cell)));
             if column == 0 {
-                format!("{cell:width$}")
+                format!("{cell}{room}")
             } else {
-                format!("{cell:>width$}")
+                format!("{room}{cell}")
             }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
@@ -376,5 +378,10 @@ mod tests {
             vec!["long".to_owned(), "5".to_owned()],
         ];
         assert_eq!(table(&rows), "a     10\nlong   5\n");
+        let wide = [
+            vec!["港".to_owned(), "1".to_owned()],
+            vec!["abc".to_owned(), "2".to_owned()],
+        ];
+        assert_eq!(table(&wide), "港   1\nabc  2\n");
     }
 }

@@ -241,7 +241,6 @@ pub trait Taker<T> {
 }
 
 /// Takes results by a function.
-#[allow(dead_code)]
 struct Function<F>(F);
 
 impl<T, F: FnMut(T) -> Result<()>> Taker<T> for Function<F> {
@@ -313,10 +312,12 @@ const RECORD_BYTES: usize = 1 << 10;
 
 /// How many records there were.
 #[derive(Clone, Default, Serialize, Deserialize)]
-struct Counts {
+pub struct Counts {
     done: u64,
-    failed: u64,
-    without_page: u64,
+    /// Bad records.
+    pub failed: u64,
+    /// Records that hold no page.
+    pub without_page: u64,
     has_corpus: bool,
     remarks: BTreeMap<String, u64>,
 }
@@ -347,24 +348,26 @@ pub fn reads_stdin(paths: &[PathBuf]) -> bool {
     paths.is_empty() || paths.iter().any(|path| path.as_os_str() == STDIN)
 }
 
-/// Reads all pages, has each one worked on in parallel, and hands the results over in the order of the inputs.
+/// Reads all pages, has each one worked on in parallel, and hands the results over in the order of the inputs; how it ended, and how
+/// many records there were.
 ///
 /// # Errors
 /// [`Error::Option`] when the paths lead to no file; [`Error::Changed`]; those of `take`. What `work` fails with is a bad record.
-#[allow(dead_code)]
 pub fn for_each_page<T: Send>(
     args: &PathArgs,
     options: &CorpusOptions,
     work: impl Fn(&Record, RecordPage) -> Result<Worked<T>> + Sync,
     take: impl FnMut(T) -> Result<()>,
-) -> Result<Outcome> {
-    Ok(for_each_page_into(args, options, work, &mut Function(take), None)?.outcome)
+) -> Result<(Outcome, Counts)> {
+    let ended = for_each_page_into(args, options, work, &mut Function(take), None)?;
+    Ok((ended.outcome, ended.counts))
 }
 
 /// How a run ended; its results may have no names yet.
 pub struct Ended<S> {
     /// What became of its inputs.
     pub outcome: Outcome,
+    counts: Counts,
     journal: Option<(Journal<S>, At<S>)>,
 }
 
@@ -637,6 +640,7 @@ impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
         self.counts.say(self.args.errors.as_deref());
         Ok(Ended {
             outcome: self.counts.outcome(self.stopped),
+            counts: self.counts,
             journal: self.journal.map(|journal| (journal, at)),
         })
     }
@@ -741,7 +745,13 @@ impl Counts {
         }
     }
 
-    fn in_words(&self) -> String {
+    /// All records.
+    pub fn records(&self) -> u64 {
+        self.done + self.without_page + self.failed
+    }
+
+    /// Such as `3 records: 2 pages, 1 bad`.
+    pub fn in_words(&self) -> String {
         let count = |count: u64, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
         let without_page = match self.without_page {
             0 => String::new(),
@@ -749,7 +759,7 @@ impl Counts {
         };
         format!(
             "{}: {}{without_page}, {} bad",
-            count(self.done + self.without_page + self.failed, "record", "records"),
+            count(self.records(), "record", "records"),
             count(self.done, "page", "pages"),
             self.failed
         )

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod score;
 mod sidecar;
+mod stats;
 mod target;
 mod terminal;
 mod train;
@@ -43,21 +44,16 @@ Exit codes:
   2  wrong usage, or nothing could be done
   3  a figure is below the one given by --fail-under";
 
+// each verb is described where its arguments are
 #[derive(Subcommand)]
 enum Verb {
-    /// Give every block of pages its label, with probabilities
     Score(score::Args),
-    /// Print the blocks of pages that are worth keeping
     Clean(clean::Args),
-    /// Say why blocks of a page get their labels
+    Stats(stats::Args),
     Explain(explain::Args),
-    /// Make a model from labelled pages
     Train(train::Args),
-    /// Measure a model, or a training, on labelled pages
     Eval(eval::Args),
-    /// Write the labels of labelled pages without the pages' text
     Export(export::Args),
-    /// Join labels that were published without their pages with the pages
     Import(import::Args),
 }
 
@@ -99,6 +95,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Score(args) => score::run(&args),
         Verb::Clean(args) => clean::run(&args),
+        Verb::Stats(args) => stats::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Eval(args) => eval::run(&args),

@@ -72,6 +72,26 @@ fn push(lines: &mut [String], c: char) {
     }
 }
 
+/// Columns that a text takes.
+pub fn text_width(text: &str) -> usize {
+    text.chars().map(columns).sum()
+}
+
+/// The text in one line with everything visible; of one that takes more than `width` columns the beginning, with an ellipsis.
+pub fn cut(text: &str, width: usize) -> String {
+    let line = text.replace(['\n', '\t'], " ");
+    let shown = visible(&line);
+    if text_width(&shown) <= width {
+        return shown.into_owned();
+    }
+    let mut used = columns('…');
+    let fits = shown.chars().take_while(|c| {
+        used += columns(*c);
+        used <= width
+    });
+    fits.chain(['…']).collect()
+}
+
 fn columns(c: char) -> usize {
     c.width().unwrap_or(0)
 }
@@ -127,6 +147,18 @@ mod tests {
     #[test]
     fn wide_characters_take_two_columns() {
         assert_eq!(wrapped("你好世界", 5), ["你好", "世界"]);
+    }
+
+    #[test]
+    fn a_cut_text_takes_no_more_columns_and_stands_in_one_line() {
+        assert_eq!(cut("one\ttwo\nthree", 13), "one two three");
+        assert_eq!(cut("one two three", 12), "one two thr…");
+        assert_eq!(cut("你好世界", 8), "你好世界");
+        assert_eq!(
+            (cut("你好世界", 7), text_width(&cut("你好世界", 6))),
+            ("你好世…".to_owned(), 5)
+        );
+        assert_eq!(cut("a\u{1b}b", 9), "a\\u001bb");
     }
 
     #[test]
