@@ -161,6 +161,16 @@ pub enum Error {
         /// What was wanted and found, and the remedy.
         problem: String,
     },
+    /// A file of options that cannot be used.
+    #[error("{}:{line}: {problem}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What was wanted and found, and the remedy.
+        problem: String,
+    },
     /// An option whose value makes no sense.
     #[error("{option}: {problem}")]
     Option {

@@ -6,7 +6,7 @@ use std::path::Path;
 use unbait::classifier::Classifier;
 
 /// Documents whose examples need the shipped model.
-const OF_THE_SHIPPED_MODEL: [&str; 9] = [
+const OF_THE_SHIPPED_MODEL: [&str; 10] = [
     "README.md",
     "tests/cli/score.md",
     "tests/cli/clean.md",
@@ -16,6 +16,7 @@ const OF_THE_SHIPPED_MODEL: [&str; 9] = [
     "tests/cli/corpus.md",
     "tests/cli/resume.md",
     "tests/cli/stats.md",
+    "tests/cli/config.md",
 ];
 
 /// Documents whose examples make their own model or need none.

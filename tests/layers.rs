@@ -147,7 +147,7 @@ const CORPUS: &[&str] = &[
 ];
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 21] = [
     ("linfa", &["train.rs", "page_fit.rs"]),
     ("argmin", &["train.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
@@ -163,6 +163,8 @@ const HOMES: [(&str, &[&str]); 19] = [
     ("indicatif", &["bin/"]),
     ("liblzma", &["corpus/packed.rs"]),
     ("clap", &["bin/"]),
+    ("strsim", &["bin/"]),
+    ("toml", &["bin/"]),
     ("println!", &["bin/"]),
     ("print!", &["bin/"]),
     ("eprintln!", &["bin/"]),

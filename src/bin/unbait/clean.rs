@@ -12,6 +12,7 @@ use crate::target::{self, Target, open_journal};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use unbait::analyzer::letters;
 use unbait::classifier::Classifier;
@@ -126,8 +127,8 @@ impl Choice {
     }
 }
 
-/// Runs the verb.
-pub fn run(args: &Args) -> Result<Outcome> {
+/// Runs the verb; `arguments` are those of the tool, its name first.
+pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
@@ -138,7 +139,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
             problem: "standard input is no file that could be restored; name files or folders".to_owned(),
         });
     }
-    let journal = open_journal(args.resume, args.output.as_deref(), args.paths.paths(), &classifier)?;
+    let journal = open_journal(
+        args.resume,
+        args.output.as_deref(),
+        args.paths.paths(),
+        &classifier,
+        arguments,
+    )?;
     if let Some(outcome) = journal.as_ref().and_then(inputs::outcome_of_finished) {
         return Ok(outcome);
     }

@@ -4,6 +4,7 @@
 
 mod choice;
 mod clean;
+mod config;
 mod errors;
 mod eval;
 mod explain;
@@ -24,7 +25,8 @@ mod train;
 mod training;
 mod workers;
 
-use clap::{Parser, Subcommand};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use config::CommandLine;
 use std::path::Path;
 use std::process::ExitCode;
 use unbait::error::{Error, Result};
@@ -55,6 +57,11 @@ enum Verb {
     Eval(eval::Args),
     Export(export::Args),
     Import(import::Args),
+}
+
+/// All verbs and options.
+fn command() -> Command {
+    Cli::command().arg(config::argument())
 }
 
 /// How a verb ended when no error stopped it.
@@ -92,16 +99,8 @@ impl From<Outcome> for ExitCode {
 
 fn main() -> ExitCode {
     hide_panics_of_parquet();
-    let result = match Cli::parse().verb {
-        Verb::Score(args) => score::run(&args),
-        Verb::Clean(args) => clean::run(&args),
-        Verb::Stats(args) => stats::run(&args),
-        Verb::Explain(args) => explain::run(&args),
-        Verb::Train(args) => train::run(&args),
-        Verb::Eval(args) => eval::run(&args),
-        Verb::Export(args) => export::run(&args),
-        Verb::Import(args) => import::run(&args),
-    };
+    let command = command();
+    let result = config::command_line(&command, std::env::args_os().collect()).and_then(|line| run(&command, &line));
     match result {
         Ok(outcome) => outcome.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -110,6 +109,33 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn run(command: &Command, line: &CommandLine) -> Result<Outcome> {
+    match parse(command, line).verb {
+        Verb::Score(args) => score::run(&args, &line.arguments),
+        Verb::Clean(args) => clean::run(&args, &line.arguments),
+        Verb::Stats(args) => stats::run(&args),
+        Verb::Explain(args) => explain::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Eval(args) => eval::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Import(args) => import::run(&args),
+    }
+}
+
+/// The verb with its arguments; ends the process when they are wrong, or when help is all that is wanted.
+fn parse(command: &Command, line: &CommandLine) -> Cli {
+    let matches = command.clone().try_get_matches_from(&line.arguments);
+    matches
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .unwrap_or_else(|error| {
+            if let Some((path, arguments)) = &line.file {
+                let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+                output::note(&format!("{} gave {}", path.display(), arguments.join(" ")));
+            }
+            error.exit()
+        })
 }
 
 /// Does not print panics of the Parquet reader: the library makes them errors that name the file and the row.

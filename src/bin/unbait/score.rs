@@ -13,6 +13,7 @@ use crate::terminal::{style, visible, width, wrapped};
 use clap::ValueEnum;
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize, Serializer};
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use unbait::balance::Balance;
@@ -95,8 +96,8 @@ struct Scored {
     labels: Vec<Label>,
 }
 
-/// Runs the verb.
-pub fn run(args: &Args) -> Result<Outcome> {
+/// Runs the verb; `arguments` are those of the tool, its name first.
+pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
@@ -104,7 +105,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let format = args
         .format
         .unwrap_or(if is_for_people { Format::Terminal } else { Format::Jsonl });
-    let journal = open_journal(args.resume, args.output.as_deref(), args.paths.paths(), &classifier)?;
+    let journal = open_journal(
+        args.resume,
+        args.output.as_deref(),
+        args.paths.paths(),
+        &classifier,
+        arguments,
+    )?;
     if let Some(outcome) = journal.as_ref().and_then(inputs::outcome_of_finished) {
         return Ok(outcome);
     }

@@ -9,6 +9,7 @@ use crate::output::{PackedFile, Results, Unfinished, beside};
 use crate::sidecar::{self, Sidecar};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use unbait::classifier::Classifier;
 use unbait::error::{Error, Result};
@@ -46,7 +47,7 @@ fn journal_of(output: &Path) -> PathBuf {
     }
 }
 
-/// With `resume` the journal of a run that writes to this path. A finished run whose file is gone is begun anew.
+/// With `resume` the journal of a run that writes to this path and has these arguments, the tool's name first. A finished run whose file is gone is begun anew.
 ///
 /// # Errors
 /// [`Error::Option`] when results cannot be gone on with, those of [`Journal::open`].
@@ -55,6 +56,7 @@ pub fn open_journal<S>(
     output: Option<&Path>,
     inputs: &[PathBuf],
     classifier: &Classifier,
+    arguments: &[OsString],
 ) -> Result<Option<Journal<S>>>
 where
     S: Serialize + DeserializeOwned + Default + Clone,
@@ -81,7 +83,8 @@ where
             source,
         })?;
     }
-    let run = Run::new(classifier, std::env::args().skip(1))?;
+    let arguments = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
+    let run = Run::new(classifier, arguments.skip(1))?;
     let journal = Journal::open(&path, &run)?;
     match journal.is_finished() && !output.exists() {
         true => journal.begin_anew(&run).map(Some),
