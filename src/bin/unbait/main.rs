@@ -4,6 +4,7 @@
 
 mod choice;
 mod clean;
+mod completions;
 mod config;
 mod errors;
 mod eval;
@@ -13,6 +14,7 @@ mod figures;
 mod import;
 mod inputs;
 mod journal;
+mod man;
 mod mirror;
 mod output;
 mod progress;
@@ -57,6 +59,8 @@ enum Verb {
     Eval(eval::Args),
     Export(export::Args),
     Import(import::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// All verbs and options.
@@ -121,6 +125,8 @@ fn run(command: &Command, line: &CommandLine) -> Result<Outcome> {
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Import(args) => import::run(&args),
+        Verb::Completions(args) => completions::run(&args, command.clone()),
+        Verb::Man(args) => man::run(&args, command.clone()),
     }
 }
 
