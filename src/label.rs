@@ -101,7 +101,8 @@ impl LabelSet {
     }
 }
 
-fn is_valid_name(name: &str) -> bool {
+/// Whether a label can have this name: it is not empty and holds no white space, `,` or `=`.
+pub(crate) fn is_valid_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',' || c == '=')
 }
 

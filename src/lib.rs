@@ -42,6 +42,7 @@
 //! | model | [`ngram_model`] | scores of one block |
 //! | | [`page_features`], [`convolution`], [`page_model`] | a page's scores as inputs; a network over its blocks; final probabilities |
 //! | | [`classifier`], [`balance`] | recipe, weights and the model file; probabilities to labels |
+//! | exchange | [`exchange`] | labelled blocks to records of annotation and corpus tools; annotated texts back |
 //! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
 //! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
 //! | | [`corrections`] | labels of labelled pages put right |
@@ -64,6 +65,7 @@ pub mod corrections;
 pub mod dataset;
 pub mod error;
 pub mod evaluate;
+pub mod exchange;
 pub mod extraction;
 pub mod heavy_hitters;
 pub mod html;

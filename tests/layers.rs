@@ -146,6 +146,9 @@ const CORPUS: &[&str] = &[
     "corpus",
 ];
 
+/// Files of `exchange/` may use the pages.
+const EXCHANGE: &[&str] = &["label", "error", "page", "segment"];
+
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
 const HOMES: [(&str, &[&str]); 21] = [
     ("linfa", &["train.rs", "page_fit.rs"]),
@@ -233,6 +236,9 @@ fn first_name(text: &str) -> String {
 fn may_use(name: &str) -> Option<&'static [&'static str]> {
     if name.starts_with("corpus/") || name == "corpus.rs" {
         return Some(CORPUS);
+    }
+    if name.starts_with("exchange/") || name == "exchange.rs" {
+        return Some(EXCHANGE);
     }
     ROOMS
         .iter()

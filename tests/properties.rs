@@ -5,6 +5,7 @@ mod tiny;
 use proptest::prelude::*;
 use tiny::{classifier, datasets, options, run_with_model, some_pages, unbait};
 use unbait::classifier::Classifier;
+use unbait::exchange::{Annotated, ExportFormat, Exporter, ImportFormat, Importer, LabelledBlocks, SpanText};
 use unbait::extraction::Extractions;
 use unbait::page::{Page, PageKind, PageOptions};
 use unbait::segment::{Split, is_space, segment};
@@ -37,6 +38,62 @@ fn page_bytes() -> impl Strategy<Value = Vec<u8>> {
         3 => proptest::collection::vec(pieces, 0..40).prop_map(|pieces| pieces.concat().into_bytes()),
         1 => proptest::collection::vec(any::<u8>(), 0..400),
     ]
+}
+
+/// Texts in which offsets are easily counted wrong, and words that mean more to other tools.
+fn offset_text() -> impl Strategy<Value = String> {
+    let pieces = prop_oneof![
+        Just("🎻".to_owned()),
+        Just("👩\u{200d}🚒 ".to_owned()),
+        Just("e\u{301}".to_owned()),
+        Just("שלום עולם".to_owned()),
+        Just("\r\n\r\n".to_owned()),
+        Just("\n\n".to_owned()),
+        Just("\r".to_owned()),
+        Just("\n".to_owned()),
+        Just("\t".to_owned()),
+        Just("\u{a0}\u{200b}\u{feff}\u{2028}".to_owned()),
+        Just(" __label__promo </s> ".to_owned()),
+        Just("You May Also Like".to_owned()),
+        "[ -~]{0,40}",
+        "\\PC{0,20}",
+    ];
+    proptest::collection::vec(pieces, 0..30).prop_map(|pieces| pieces.concat())
+}
+
+/// A file of records in an annotation tool's format, as the tool would give it back when the labels are accepted.
+fn accepted(format: ExportFormat, records: &[String]) -> String {
+    let frame = format.frame();
+    let file = [frame.opening, &records.join(frame.between), frame.closing].concat();
+    if format != ExportFormat::LabelStudio {
+        return file;
+    }
+    let mut tasks: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(&file).unwrap();
+    for task in &mut tasks {
+        let predictions = task.remove("predictions").unwrap();
+        task.insert("annotations".to_owned(), predictions);
+    }
+    serde_json::to_string(&tasks).unwrap()
+}
+
+/// The annotated texts of a file.
+fn imported(format: ImportFormat, file: &str) -> Vec<SpanText> {
+    let mut texts = Vec::new();
+    let add = |(number, found)| match found {
+        Ok(Annotated::Text(text)) => texts.push(text),
+        other => panic!("{number}: {other:?}"),
+    };
+    let mut importer = Importer::new(format, "x");
+    if format == ImportFormat::LabelStudio {
+        importer.array(file.as_bytes(), add).unwrap();
+        return texts;
+    }
+    let mut add = add;
+    for (number, line) in (1..).zip(file.split('\n')).filter(|(_, line)| !line.is_empty()) {
+        importer.line(number, line.as_bytes(), &mut add);
+    }
+    importer.end(add);
+    texts
 }
 
 proptest! {
@@ -98,6 +155,46 @@ proptest! {
             prop_assert!((sum(&explanation.page) + explanation.page_constant - explanation.page_log_odds).abs() < 1e-6);
             let odds = (row[label.index()] / row[explanation.against.index()]).ln();
             prop_assert!((odds - explanation.page_log_odds).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn labels_come_back_from_annotation_tools_as_they_were_given(text in offset_text(), is_html in any::<bool>()) {
+        let kind = if is_html { PageKind::Html } else { PageKind::Text };
+        let page = Page::from_text("folder/page", text, Some(kind)).unwrap();
+        let labelled = classifier().classify(&page, Split::Auto).unwrap();
+        let names = classifier().labels();
+        let given = LabelledBlocks {
+            page: &page,
+            url: Some("https://page.example/"),
+            blocks: &labelled.segmented.blocks,
+            labels: &labelled.labels,
+            probabilities: labelled.probabilities.view(),
+        };
+        let mut wanted = given.span_text(names);
+        for span in &mut wanted.spans {
+            span.probability = None;
+        }
+        let blocks: Vec<(String, String)> = labelled
+            .blocks()
+            .map(|(block, label)| (block.text.clone(), names.name(label).to_owned()))
+            .collect();
+        for (out, back) in [
+            (ExportFormat::LabelStudio, ImportFormat::LabelStudio),
+            (ExportFormat::Prodigy, ImportFormat::Prodigy),
+            (ExportFormat::Doccano, ImportFormat::Doccano),
+            (ExportFormat::FastText, ImportFormat::FastText),
+        ] {
+            let record = Exporter::new(out, names).unwrap().record(&given).unwrap();
+            let texts = imported(back, &accepted(out, &[record.clone(), record]));
+            for text in &texts {
+                prop_assert_eq!(&text.block_labels(None).unwrap().blocks, &blocks);
+            }
+            match back {
+                // a page without a block leaves no line
+                ImportFormat::FastText => prop_assert_eq!(texts.len(), if blocks.is_empty() { 0 } else { 2 }),
+                _ => prop_assert_eq!(&texts, &[wanted.clone(), wanted.clone()]),
+            }
         }
     }
 
