@@ -3,13 +3,14 @@
 //! Gold is text and label, never block numbers, so a change to the segmenter cannot shift labels silently.
 
 use crate::error::{Error, Result};
-use crate::label::{Label, LabelSet};
+use crate::exchange::{Annotated, Found, ImportFormat, Importer, LeftOut, SpanText, begins_array, format_of_array};
+use crate::label::{Label, LabelSet, is_valid_name};
 use crate::page::{Page, PageKind};
 use crate::segment::{Block, Segmented, Split, segment};
 use imara_diff::{Algorithm, Diff, InternedInput};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -99,48 +100,137 @@ pub struct Dataset {
     pub only_learned: BTreeSet<String>,
     /// Files of corrections that stood in the folders: they hold no pages, and nothing is applied by reading.
     pub corrections: Vec<PathBuf>,
+    /// Files of the folders that could hold labelled pages by their names, and do not by what stands in them.
+    pub passed_over: Vec<PathBuf>,
+    /// How many records of annotation tools were left out, by file and reason.
+    pub left_out: BTreeMap<(PathBuf, LeftOut), usize>,
 }
 
-/// Endings of the files that are read from a folder.
-const ENDINGS: [&str; 3] = [".jsonl", ".jsonl.gz", ".jsonl.zst"];
+/// What labelled pages are written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataFormat {
+    /// Lines of JSON, each a [`GoldPage`].
+    Pages,
+    /// Texts of an annotation tool.
+    Annotations(ImportFormat),
+}
+
+impl DataFormat {
+    /// Endings of the files of a folder that are read as this, without that of how they are packed.
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Pages | Self::Annotations(ImportFormat::Prodigy | ImportFormat::Doccano) => &[LINES],
+            Self::Annotations(ImportFormat::LabelStudio) => &[LINES, ARRAYS],
+            Self::Annotations(ImportFormat::FastText) => &[TEXTS],
+        }
+    }
+}
+
+/// How labelled pages are read.
+#[derive(Clone, Debug, Default)]
+pub struct DataOptions {
+    /// What the files hold; `None`: each is told by its first record. Of a folder's `.json` and `.txt` files those are read that
+    /// begin with an annotation, of this format if there is one.
+    pub format: Option<DataFormat>,
+    /// The label of what no span marks in the texts of annotation tools; `None`: it has none.
+    pub outside: Option<String>,
+}
+
+impl DataOptions {
+    fn check(&self) -> Result<()> {
+        match self.outside.as_deref().filter(|label| !is_valid_name(label)) {
+            Some(label) => Err(Error::Option {
+                option: "--outside",
+                problem: format!("{label:?}; wanted a label, which holds no white space, `,` or `=`"),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a file of a folder is read, if it holds what its name says.
+    fn reads(&self, file: &Path) -> bool {
+        let endings = self.format.map_or(&ENDINGS[..], DataFormat::endings);
+        endings.iter().any(|ending| ends_in(file, ending))
+    }
+
+    /// Whether a file that need not hold pages is read when it begins so.
+    fn fits(&self, told: Option<DataFormat>) -> bool {
+        told.is_some() && self.format.is_none_or(|format| Some(format) == told)
+    }
+
+    /// The names of a folder's files that are read, in words.
+    fn wanted(&self) -> String {
+        let endings = self.format.map_or(&ENDINGS[..], DataFormat::endings).iter();
+        let packed = endings.flat_map(|ending| PACKINGS.map(|packing| format!("{ending}{packing}")));
+        packed.collect::<Vec<_>>().join(" or ")
+    }
+}
+
+/// Endings of files of JSON lines, of JSON arrays and of lines of text.
+const LINES: &str = ".jsonl";
+const ARRAYS: &str = ".json";
+const TEXTS: &str = ".txt";
+
+/// Endings of the files of a folder that can hold labelled pages.
+const ENDINGS: [&str; 3] = [LINES, ARRAYS, TEXTS];
+
+/// What such an ending can be followed by.
+const PACKINGS: [&str; 3] = ["", ".gz", ".zst"];
 
 /// Name, before its ending, of the file in a folder of labelled pages that holds corrections of them.
 const CORRECTIONS: &str = "corrections";
 
 impl Dataset {
-    /// Reads files and folders of labelled pages. A bad record is kept in [`Dataset::errors`] and the rest is read. A folder's file of
-    /// corrections (`corrections.jsonl`) is not read, and named in [`Dataset::corrections`].
+    /// Reads files and folders of labelled pages, told by their content ([`DataOptions::default`]).
     ///
     /// # Errors
-    /// [`Error::Read`] when a file or folder cannot be read, [`Error::Dataset`] when there is no file or no page, or an id stands twice.
+    /// As [`Dataset::read_as`].
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        Self::read_as(paths, &DataOptions::default())
+    }
+
+    /// Reads files and folders of labelled pages. A bad record is kept in [`Dataset::errors`] and the rest is read. A folder's file of
+    /// corrections (`corrections.jsonl`) is not read, and named in [`Dataset::corrections`]; files that hold no labelled pages are
+    /// named in [`Dataset::passed_over`].
+    ///
+    /// The texts of annotation tools become pages of plain text, and each of their blocks gets the label that most of its characters
+    /// are marked with ([`SpanText::block_labels`]).
+    ///
+    /// # Errors
+    /// [`Error::Read`] when a file or folder cannot be read, [`Error::Dataset`] when there is no file or no page, or an id stands twice,
+    /// [`Error::Option`] when the label for what is not marked cannot be one.
+    pub fn read_as(paths: &[PathBuf], options: &DataOptions) -> Result<Self> {
+        options.check()?;
         let mut dataset = Self::default();
-        let mut files = BTreeSet::new();
+        let mut files: BTreeMap<PathBuf, Origin> = BTreeMap::new();
         for path in paths {
             if path.is_dir() {
-                let (corrections, pages): (Vec<PathBuf>, Vec<PathBuf>) = files_in(path, holds_lines)?
-                    .into_iter()
-                    .partition(|file| holds_corrections(file));
-                dataset.corrections.extend(corrections);
-                files.extend(pages);
+                for file in files_in(path, |file| ENDINGS.iter().any(|ending| ends_in(file, ending)))? {
+                    if holds_corrections(&file) {
+                        dataset.corrections.push(file);
+                    } else if options.reads(&file) {
+                        files.entry(file).or_insert(Origin::Folder);
+                    } else {
+                        dataset.passed_over.push(file);
+                    }
+                }
             } else {
-                files.insert(path.clone());
+                files.insert(path.clone(), Origin::Named);
             }
         }
         if files.is_empty() {
             let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
             return Err(Error::Dataset {
-                problem: format!("no file in {} ends in {}", names.join(", "), ENDINGS.join(" or ")),
+                problem: format!("no file in {} ends in {}", names.join(", "), options.wanted()),
             });
         }
-        for file in &files {
-            dataset.read_file(file)?;
+        for (file, origin) in &files {
+            let must_hold_pages = *origin == Origin::Named || holds_lines(file);
+            dataset.read_file(file, must_hold_pages, options)?;
         }
         dataset.sort()?;
         if dataset.pages.is_empty() && dataset.errors.is_empty() {
-            return Err(Error::Dataset {
-                problem: "the files hold no page".to_owned(),
-            });
+            return Err(dataset.no_page());
         }
         Ok(dataset)
     }
@@ -148,22 +238,40 @@ impl Dataset {
     /// Adds pages that a training learns from and does not judge itself by: the figures stay those of the pages that were there.
     ///
     /// # Errors
-    /// As [`Dataset::read`].
-    pub fn add_only_learned(&mut self, paths: &[PathBuf]) -> Result<()> {
-        let more = Self::read(paths)?;
+    /// As [`Dataset::read_as`].
+    pub fn add_only_learned(&mut self, paths: &[PathBuf], options: &DataOptions) -> Result<()> {
+        let more = Self::read_as(paths, options)?;
         self.only_learned.extend(more.pages.iter().map(|page| page.id.clone()));
         self.pages.extend(more.pages);
         self.files.extend(more.files);
         self.errors.extend(more.errors);
         self.unknown_keys.extend(more.unknown_keys);
         self.corrections.extend(more.corrections);
+        self.passed_over.extend(more.passed_over);
+        self.left_out.extend(more.left_out);
         self.sort()
+    }
+
+    fn no_page(&self) -> Error {
+        let mut problem = "the files hold no page".to_owned();
+        for ((file, reason), count) in &self.left_out {
+            problem += &format!("; {}: records left out: {count} ({})", file.display(), reason.as_str());
+        }
+        if let Some(file) = self.passed_over.first() {
+            problem += &format!(
+                "; files without labelled pages: {}, such as {}",
+                self.passed_over.len(),
+                file.display()
+            );
+        }
+        Error::Dataset { problem }
     }
 
     /// Sorts pages and files by their names.
     fn sort(&mut self) -> Result<()> {
         self.pages.sort_by(|a, b| a.id.cmp(&b.id));
         self.files.sort();
+        self.passed_over.sort();
         match self.pages.windows(2).find(|pair| pair[0].id == pair[1].id) {
             Some(pair) => Err(Error::Dataset {
                 problem: format!("the id {:?} stands twice; give each page its own", pair[0].id),
@@ -172,27 +280,136 @@ impl Dataset {
         }
     }
 
-    fn read_file(&mut self, path: &Path) -> Result<()> {
-        let file = read_lines(path, |number, line| match parse_page(line) {
-            Ok(page) => {
-                for key in page.unknown.keys() {
-                    self.unknown_keys
-                        .entry(key.clone())
-                        .or_insert_with(|| format!("{}:{number}", path.display()));
-                }
-                self.pages.push(GoldPage {
-                    unknown: Default::default(),
-                    ..page
-                });
-            }
-            Err(problem) => self.errors.push(Error::Record {
-                path: path.to_owned(),
-                line: number,
-                problem,
-            }),
-        })?;
-        self.files.push(file);
+    /// Reads a file, or passes over one that need not hold pages and does not begin with one.
+    fn read_file(&mut self, path: &Path, must_hold_pages: bool, options: &DataOptions) -> Result<()> {
+        let failed = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let file = PackedFile::read(path)?;
+        let mut source = file.unpacked(path)?;
+        let is_array = begins_array(source.fill_buf().map_err(failed)?);
+        let is_read = if is_array && options.format != Some(DataFormat::Pages) {
+            let mut bytes = Vec::new();
+            source.read_to_end(&mut bytes).map_err(failed)?;
+            self.read_array(path, &bytes, must_hold_pages, options)
+        } else {
+            self.read_records(path, source, must_hold_pages, options)?
+        };
+        if is_read {
+            self.files.push((file_name(path), file.checksum()));
+        } else {
+            self.passed_over.push(path.to_owned());
+        }
         Ok(())
+    }
+
+    /// Reads lines; says whether they are of labelled pages, or must be.
+    fn read_records(
+        &mut self,
+        path: &Path,
+        source: impl BufRead,
+        must_hold_pages: bool,
+        options: &DataOptions,
+    ) -> Result<bool> {
+        let name = file_name(path);
+        let mut format = options.format;
+        let mut importer = None;
+        let mut is_read = must_hold_pages;
+        for line in numbered_lines(source) {
+            let (number, line) = line.map_err(|source| Error::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
+            if format.is_none() || !is_read {
+                let told = ImportFormat::of_record(line).map(DataFormat::Annotations);
+                if !is_read && !options.fits(told) {
+                    return Ok(false);
+                }
+                is_read = true;
+                format = format.or(told);
+            }
+            match format {
+                Some(DataFormat::Annotations(format)) => importer
+                    .get_or_insert_with(|| Importer::new(format, &name))
+                    .line(number, line, |found| self.add_annotated(path, found, options)),
+                Some(DataFormat::Pages) | None => match parse_page(line) {
+                    Ok(page) => {
+                        format = Some(DataFormat::Pages);
+                        self.add_page(path, number, page);
+                    }
+                    Err(problem) => self.errors.push(record_error(path, number, problem)),
+                },
+            }
+        }
+        if let Some(importer) = importer {
+            importer.end(|found| self.add_annotated(path, found, options));
+        }
+        Ok(is_read)
+    }
+
+    /// Reads a JSON array; says whether it is of annotated texts, or must be.
+    fn read_array(&mut self, path: &Path, bytes: &[u8], must_hold_pages: bool, options: &DataOptions) -> bool {
+        let told = format_of_array(bytes);
+        if !must_hold_pages && !options.fits(told.clone().ok().flatten().map(DataFormat::Annotations)) {
+            return false;
+        }
+        let unknown =
+            "a JSON array of no annotated texts; wanted tasks of Label Studio, or labelled pages as JSON lines";
+        let format = match options.format {
+            Some(DataFormat::Annotations(format)) => Ok(format),
+            Some(DataFormat::Pages) | None => told.and_then(|format| format.ok_or_else(|| unknown.to_owned())),
+        };
+        let format = match format {
+            Ok(format) => format,
+            Err(problem) => {
+                self.errors.push(record_error(path, 1, problem));
+                return true;
+            }
+        };
+        let name = file_name(path);
+        let read = Importer::new(format, &name).array(bytes, |found| self.add_annotated(path, found, options));
+        if let Err(problem) = read {
+            self.errors.push(record_error(path, 1, problem));
+        }
+        true
+    }
+
+    fn add_page(&mut self, path: &Path, number: usize, page: GoldPage) {
+        for key in page.unknown.keys() {
+            self.unknown_keys
+                .entry(key.clone())
+                .or_insert_with(|| format!("{}:{number}", path.display()));
+        }
+        self.pages.push(GoldPage {
+            unknown: Default::default(),
+            ..page
+        });
+    }
+
+    fn add_annotated(&mut self, path: &Path, (number, found): Found, options: &DataOptions) {
+        let text = match found {
+            Ok(Annotated::Text(text)) => text,
+            Ok(Annotated::LeftOut(reason)) => return self.leave_out(path, reason),
+            Err(problem) => return self.errors.push(record_error(path, number, problem)),
+        };
+        let labelled = match text.block_labels(options.outside.as_deref()) {
+            Ok(labelled) => labelled,
+            Err(error) => return self.errors.push(error),
+        };
+        for problem in labelled.problems {
+            let problem = format!("page {:?}: {problem}", text.id);
+            self.errors.push(record_error(path, number, problem));
+        }
+        if labelled.blocks.is_empty() {
+            return self.leave_out(path, LeftOut::NoLabel);
+        }
+        self.pages.push(annotated_page(text, labelled.blocks));
+    }
+
+    fn leave_out(&mut self, path: &Path, reason: LeftOut) {
+        *self.left_out.entry((path.to_owned(), reason)).or_default() += 1;
     }
 
     /// The labels that stand in the pages.
@@ -207,6 +424,36 @@ impl Dataset {
             .map(|block| block.label.as_str())
             .collect();
         LabelSet::new(names)
+    }
+}
+
+/// Where a file's path comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Named,
+    Folder,
+}
+
+fn record_error(path: &Path, line: usize, problem: String) -> Error {
+    Error::Record {
+        path: path.to_owned(),
+        line,
+        problem,
+    }
+}
+
+/// A page of the text of an annotation tool.
+fn annotated_page(text: SpanText, blocks: Vec<(String, String)>) -> GoldPage {
+    let blocks = blocks.into_iter().map(|(text, label)| GoldBlock { text, label });
+    GoldPage {
+        id: text.id,
+        kind: None,
+        url: text.url,
+        lang: None,
+        html: None,
+        text: Some(text.text),
+        blocks: blocks.collect(),
+        unknown: BTreeMap::new(),
     }
 }
 
@@ -228,14 +475,20 @@ fn parse_page(line: &[u8]) -> Result<GoldPage, String> {
 
 /// Whether a file of this name is read from a folder of JSON lines.
 pub fn holds_lines(path: &Path) -> bool {
+    ends_in(path, LINES)
+}
+
+/// Whether a file's name ends so, packed or not.
+fn ends_in(path: &Path, ending: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
+    let mut names = PACKINGS.iter().filter_map(|packing| name.strip_suffix(packing));
+    names.any(|name| name.ends_with(ending))
 }
 
 fn holds_corrections(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let ending = name.strip_prefix(CORRECTIONS);
-    ending.is_some_and(|ending| ENDINGS.contains(&ending))
+    let ending = name.strip_prefix(CORRECTIONS).and_then(|name| name.strip_prefix(LINES));
+    ending.is_some_and(|packing| PACKINGS.contains(&packing))
 }
 
 /// The files of a folder and its folders that are wanted, in the order of their names.
@@ -275,31 +528,65 @@ const ZSTD_WINDOW: u32 = 27;
 /// # Errors
 /// [`Error::Read`].
 pub fn read_lines(path: &Path, mut each: impl FnMut(usize, &[u8])) -> Result<(String, String)> {
-    let failed = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let name = path.file_name().map_or_else(
+    let file = PackedFile::read(path)?;
+    for line in numbered_lines(file.unpacked(path)?) {
+        let (number, line) = line.map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        each(number, &line);
+    }
+    Ok((file_name(path), file.checksum()))
+}
+
+/// The lines that are not empty, with their numbers from 1.
+fn numbered_lines(source: impl BufRead) -> impl Iterator<Item = std::io::Result<(usize, Vec<u8>)>> {
+    (1..).zip(source.split(b'\n')).filter_map(|(number, line)| match line {
+        Ok(line) if line.trim_ascii().is_empty() => None,
+        line => Some(line.map(|line| (number, line))),
+    })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(
         || path.display().to_string(),
         |name| name.to_string_lossy().into_owned(),
-    );
-    let reader: Box<dyn Read + '_> = if bytes.starts_with(&[0x1f, 0x8b]) {
-        Box::new(flate2::read::MultiGzDecoder::new(&bytes[..]))
-    } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let mut decoder = zstd::Decoder::new(&bytes[..]).map_err(failed)?;
-        decoder.window_log_max(ZSTD_WINDOW).map_err(failed)?;
-        Box::new(decoder)
-    } else {
-        Box::new(&bytes[..])
-    };
-    for (number, line) in (1..).zip(BufReader::new(reader).split(b'\n')) {
-        let line = line.map_err(failed)?;
-        if !line.trim_ascii().is_empty() {
-            each(number, &line);
-        }
+    )
+}
+
+/// A file's bytes, packed as they are.
+struct PackedFile(Vec<u8>);
+
+impl PackedFile {
+    fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self(bytes))
     }
-    Ok((name, hex::encode(Sha256::digest(&bytes))))
+
+    fn unpacked(&self, path: &Path) -> Result<Box<dyn BufRead + '_>> {
+        let bytes = &self.0[..];
+        Ok(if bytes.starts_with(&[0x1f, 0x8b]) {
+            Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(bytes)))
+        } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            let failed = |source| Error::Read {
+                path: path.to_owned(),
+                source,
+            };
+            let mut decoder = zstd::Decoder::new(bytes).map_err(failed)?;
+            decoder.window_log_max(ZSTD_WINDOW).map_err(failed)?;
+            Box::new(BufReader::new(decoder))
+        } else {
+            Box::new(bytes)
+        })
+    }
+
+    /// SHA-256 in hexadecimal digits.
+    fn checksum(&self) -> String {
+        hex::encode(Sha256::digest(&self.0))
+    }
 }
 
 /// A page's blocks with their gold labels.
@@ -615,17 +902,176 @@ mod tests {
         let path = folder.path().join("more.jsonl");
         std::fs::write(&path, GOOD.replace("\"a\"", "\"0\"")).unwrap();
         let mut dataset = read(GOOD.as_bytes(), "x.jsonl").unwrap();
-        dataset.add_only_learned(std::slice::from_ref(&path)).unwrap();
+        let options = DataOptions::default();
+        dataset.add_only_learned(std::slice::from_ref(&path), &options).unwrap();
         let ids: Vec<&str> = dataset.pages.iter().map(|page| page.id.as_str()).collect();
         assert_eq!(ids, ["0", "a"]);
         assert_eq!(dataset.only_learned, BTreeSet::from(["0".to_owned()]));
         assert_eq!(dataset.files.len(), 2);
         assert!(
             dataset
-                .add_only_learned(&[path])
+                .add_only_learned(&[path], &options)
                 .unwrap_err()
                 .to_string()
                 .contains("twice")
+        );
+    }
+
+    /// Reads files that stand in a folder.
+    fn read_folder(files: &[(&str, &str)], options: &DataOptions) -> Result<Dataset> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        Dataset::read_as(&[folder.path().to_owned()], options)
+    }
+
+    const TASKS: &str = r#"[
+{"data":{"id":"news/a","url":"https://news.example/a","text":"One\n\ntwo 🎻\n\nthree"},"annotations":[{"result":[
+  {"type":"labels","value":{"start":0,"end":3,"labels":["body"]}},{"type":"labels","value":{"start":5,"end":10,"labels":["promo"]}}]}]},
+{"data":{"text":"x"},"annotations":[{"result":[{"type":"labels","value":{"start":0,"end":9,"labels":["body"]}}]}]},
+{"data":{"text":"x"},"annotations":[],"predictions":[{"result":[]}]},
+{"data":{"text":"x"},"annotations":[{"result":[]}]}]"#;
+    const SPANS: &str = r#"{"text":"One","spans":[{"start":0,"end":3,"label":"body"}],"answer":"accept"}"#;
+    const FAST_TEXT: &str = "__label__body One\n__label__promo two\n\n__label__body three\n";
+
+    fn names(paths: &[PathBuf]) -> Vec<String> {
+        paths.iter().map(|path| file_name(path)).collect()
+    }
+
+    #[test]
+    fn annotations_are_told_by_their_first_record_and_other_files_of_a_folder_are_passed_over() {
+        let files = [
+            ("a.json", TASKS),
+            ("b.jsonl", SPANS),
+            ("c.txt", FAST_TEXT),
+            ("d.jsonl", GOOD),
+            ("notes.txt", "One two\n"),
+            ("package.json", "{\n \"name\": \"x\"}\n"),
+            ("list.json", "[1, 2]"),
+            ("empty.txt", ""),
+        ];
+        let dataset = read_folder(&files, &DataOptions::default()).unwrap();
+        let ids: Vec<&str> = dataset.pages.iter().map(|page| page.id.as_str()).collect();
+        assert_eq!(ids, ["a", "b.jsonl:1", "c.txt:1", "c.txt:4", "news/a"]);
+        assert_eq!(
+            names(&dataset.passed_over),
+            ["empty.txt", "list.json", "notes.txt", "package.json"]
+        );
+        assert_eq!(dataset.files.len(), 4);
+        let page = &dataset.pages[4];
+        assert_eq!(page.site(), "news.example");
+        assert_eq!(page.text.as_deref(), Some("One\n\ntwo 🎻\n\nthree"));
+        assert_eq!(labels_of(page, 0.0).unwrap(), [Some(0), Some(1), None]);
+    }
+
+    #[test]
+    fn a_bad_task_is_named_with_its_line_and_the_rest_is_read() {
+        let dataset = read_folder(&[("a.json", TASKS)], &DataOptions::default()).unwrap();
+        assert_eq!(dataset.pages.len(), 1);
+        let message = dataset.errors[0].to_string();
+        assert!(message.contains("a.json:4: item 2: a span"), "{message}");
+        let left_out: Vec<_> = dataset
+            .left_out
+            .iter()
+            .map(|((_, reason), count)| (*reason, *count))
+            .collect();
+        assert_eq!(left_out, [(LeftOut::NotAnnotated, 1), (LeftOut::NoLabel, 1)]);
+    }
+
+    #[test]
+    fn what_is_not_marked_can_have_a_label() {
+        let outside = |label: &str| DataOptions {
+            outside: Some(label.to_owned()),
+            ..DataOptions::default()
+        };
+        let dataset = read_folder(&[("a.json", TASKS)], &outside("body")).unwrap();
+        assert_eq!(dataset.pages.len(), 2);
+        assert_eq!(labels_of(&dataset.pages[1], 0.0).unwrap(), [Some(0), Some(1), Some(0)]);
+        let message = read_folder(&[("a.json", TASKS)], &outside("no label"))
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("--outside: \"no label\""), "{message}");
+    }
+
+    #[test]
+    fn a_block_with_two_labels_is_named_and_the_page_is_used() {
+        let twice = SPANS.replace("One\"", "One\\n\\ntwo\"").replace(
+            "}]",
+            r#"},{"start":5,"end":8,"label":"body"},{"start":5,"end":8,"label":"promo"}]"#,
+        );
+        let dataset = read(twice.as_bytes(), "x.jsonl").unwrap();
+        let message = dataset.errors[0].to_string();
+        assert!(
+            message.contains("x.jsonl:1: page \"x.jsonl:1\": the block \"two\" is marked as body and as promo"),
+            "{message}"
+        );
+        assert_eq!(dataset.pages[0].blocks.len(), 1);
+    }
+
+    #[test]
+    fn a_format_that_is_given_says_what_a_folder_s_files_are() {
+        let files = [
+            ("a.json", TASKS),
+            ("b.jsonl", SPANS),
+            ("c.txt", "__label__body One\n"),
+            ("d.txt", "One\n"),
+        ];
+        for (format, wanted, passed_over) in [
+            (ImportFormat::FastText, "c.txt:1", ["a.json", "b.jsonl", "d.txt"]),
+            (ImportFormat::Prodigy, "b.jsonl:1", ["a.json", "c.txt", "d.txt"]),
+        ] {
+            let options = DataOptions {
+                format: Some(DataFormat::Annotations(format)),
+                ..DataOptions::default()
+            };
+            let dataset = read_folder(&files, &options).unwrap();
+            assert_eq!(dataset.pages[0].id, wanted);
+            assert_eq!(names(&dataset.passed_over), passed_over);
+        }
+        let options = DataOptions {
+            format: Some(DataFormat::Pages),
+            ..DataOptions::default()
+        };
+        let dataset = read_folder(&files, &options).unwrap();
+        assert!(dataset.errors[0].to_string().contains("b.jsonl:1: no labelled page"));
+        let message = read_folder(&files[..1], &options).unwrap_err().to_string();
+        assert!(
+            message.ends_with("ends in .jsonl or .jsonl.gz or .jsonl.zst"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_file_is_told_by_the_first_line_that_tells() {
+        let dataset = read(format!("\u{feff}{{\n{SPANS}\n").as_bytes(), "x.jsonl").unwrap();
+        assert_eq!((dataset.pages.len(), dataset.errors.len()), (1, 1));
+        let dataset = read(format!("{GOOD}\n{SPANS}\n").as_bytes(), "x.jsonl").unwrap();
+        assert_eq!((dataset.pages.len(), dataset.errors.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_array_that_must_hold_pages_and_does_not_is_an_error() {
+        for (array, wanted) in [
+            ("[1]", "a JSON array of no annotated texts"),
+            ("[{\"data\":{\"text\":\"x\"},", "no JSON array: EOF"),
+        ] {
+            let dataset = read(array.as_bytes(), "x.jsonl").unwrap();
+            let message = dataset.errors[0].to_string();
+            assert!(message.contains("x.jsonl:1: ") && message.contains(wanted), "{message}");
+        }
+    }
+
+    #[test]
+    fn when_no_page_is_left_it_is_said_why() {
+        let files = [
+            ("a.jsonl", r#"{"text":"x","spans":[],"answer":"reject"}"#),
+            ("notes.txt", "x"),
+        ];
+        let message = read_folder(&files, &DataOptions::default()).unwrap_err().to_string();
+        assert!(
+            message.contains("a.jsonl: records left out: 1 (answered with reject or ignore); files without labelled pages: 1, such as"),
+            "{message}"
         );
     }
 

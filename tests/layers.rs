@@ -78,7 +78,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
         ],
     ),
     ("balance", &["label", "error"]),
-    ("dataset", &["label", "error", "page", "html", "segment"]),
+    ("dataset", &["label", "error", "page", "html", "segment", "exchange"]),
     ("evaluate", &["label", "error"]),
     ("risk", &["label", "error", "balance"]),
     ("view", &["label", "error", "page", "segment", "dataset", "evaluate"]),

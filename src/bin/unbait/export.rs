@@ -4,6 +4,7 @@
 
 use crate::Outcome;
 use crate::output::{complain, json, note, pack, write_file};
+use crate::training::note_unread;
 use std::path::PathBuf;
 use unbait::dataset::Dataset;
 use unbait::error::{Error, Result};
@@ -20,7 +21,8 @@ Example:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Labelled pages: JSON lines, plain, .gz or .zst; of folders all .jsonl, .jsonl.gz and .jsonl.zst files
+    /// Labelled pages: JSON lines, or texts from Label Studio, Prodigy, doccano or fastText; plain, .gz or .zst. Of folders all .jsonl
+    /// files are read, and of the .json and .txt files those that hold annotations
     #[arg(value_name = "DATA", required = true)]
     data: Vec<PathBuf>,
     /// File to write, packed if it ends in .gz or .zst
@@ -31,6 +33,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<Outcome> {
     let dataset = Dataset::read(&args.data)?;
+    note_unread(&dataset);
     dataset.errors.iter().for_each(complain);
     if dataset.pages.is_empty() {
         return Err(Error::Dataset {

@@ -23,7 +23,8 @@ Example:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Labelled pages: JSON lines, plain, .gz or .zst; of folders all .jsonl, .jsonl.gz and .jsonl.zst files
+    /// Labelled pages: JSON lines, or texts from Label Studio, Prodigy, doccano or fastText; plain, .gz or .zst. Of folders all .jsonl
+    /// files are read, and of the .json and .txt files those that hold annotations
     #[arg(value_name = "DATA", required = true)]
     data: Vec<PathBuf>,
     #[command(flatten)]

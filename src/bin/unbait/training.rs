@@ -4,6 +4,7 @@
 
 use crate::choice::named_number;
 use crate::output::{complain, note};
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Mutex;
 use unbait::corrections::Corrections;
-use unbait::dataset::Dataset;
+use unbait::dataset::{DataFormat, DataOptions, Dataset};
 use unbait::error::{Error, Result};
+use unbait::exchange::ImportFormat;
 use unbait::extraction::Extractions;
 use unbait::main_text::{MAIN_TEXT_KEY, MainTexts};
 use unbait::train::{Progress, TrainOptions};
@@ -23,6 +25,13 @@ use unbait::vocabulary::Group;
 /// How labelled pages are looked at.
 #[derive(clap::Args)]
 pub struct DataArgs {
+    /// What the labelled pages are written as. An annotation tool's text is a page of plain text; a block has the label that most of
+    /// its characters are marked with, and none when half of them or fewer are marked
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = DataFormatName::Auto, requires = "data")]
+    data_format: DataFormatName,
+    /// Give this label to what no span marks in the texts of annotation tools; without it, it has none and nothing is learned from it
+    #[arg(long, value_name = "LABEL", requires = "data")]
+    outside: Option<String>,
     /// Corrections of labels, applied to the labelled pages: JSON lines with id, text_hash, was, label and reason, plain, .gz or
     /// .zst; can be given several times
     #[arg(long, value_name = "FILE", requires = "data")]
@@ -45,6 +54,36 @@ pub struct DataArgs {
     /// Number of threads; without it as many as there are processors
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DataFormatName {
+    /// Told by the first record of each file
+    Auto,
+    /// JSON lines of unbait (datasets/README.md); of folders the .jsonl files
+    Pages,
+    /// Annotated tasks of Label Studio: the JSON export, or JSON lines; of folders the .json and .jsonl files. The last annotation
+    /// that was not cancelled counts, and predictions do not
+    LabelStudio,
+    /// JSON lines of Prodigy (db-out); of folders the .jsonl files. Answers with reject or ignore are left out
+    Prodigy,
+    /// JSON lines of doccano; of folders the .jsonl files
+    Doccano,
+    /// Lines of fastText, a block each; a blank line ends a page; of folders the .txt files
+    Fasttext,
+}
+
+impl DataFormatName {
+    fn format(self) -> Option<DataFormat> {
+        match self {
+            Self::Auto => None,
+            Self::Pages => Some(DataFormat::Pages),
+            Self::LabelStudio => Some(DataFormat::Annotations(ImportFormat::LabelStudio)),
+            Self::Prodigy => Some(DataFormat::Annotations(ImportFormat::Prodigy)),
+            Self::Doccano => Some(DataFormat::Annotations(ImportFormat::Doccano)),
+            Self::Fasttext => Some(DataFormat::Annotations(ImportFormat::FastText)),
+        }
+    }
 }
 
 /// Pages with main text, to measure on.
@@ -184,10 +223,15 @@ impl DataArgs {
                 ),
             });
         }
-        let mut dataset = Dataset::read(data)?;
+        let options = DataOptions {
+            format: self.data_format.format(),
+            outside: self.outside.clone(),
+        };
+        let mut dataset = Dataset::read_as(data, &options)?;
         if !fit.also.is_empty() {
-            dataset.add_only_learned(&fit.also)?;
+            dataset.add_only_learned(&fit.also, &options)?;
         }
+        note_unread(&dataset);
         self.correct(&mut dataset)?;
         let before = dataset.pages.len();
         dataset
@@ -234,15 +278,11 @@ impl DataArgs {
         let applied = corrections.apply(dataset);
         note(&format!("labels corrected: {}", applied.blocks));
         if !applied.idle.is_empty() {
-            let mut named: Vec<String> = applied.idle.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-            if applied.idle.len() > MOST_NAMED {
-                named.push(format!("and {} more", applied.idle.len() - MOST_NAMED));
-            }
             note(&format!(
                 "{} of {} corrections change nothing: {}",
                 applied.idle.len(),
                 corrections.len(),
-                named.join(", ")
+                listed(applied.idle.iter().map(ToString::to_string))
             ));
         }
         Ok(())
@@ -266,8 +306,35 @@ impl DataArgs {
     }
 }
 
-/// How many corrections that change nothing are named (chosen: a note that can be read).
+/// How many things a note lists (chosen: a note that can be read).
 const MOST_NAMED: usize = 10;
+
+/// Some of these by name, and how many more there are.
+fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(MOST_NAMED);
+    let mut listed: Vec<String> = names.take(MOST_NAMED).collect();
+    if more > 0 {
+        listed.push(format!("and {more} more"));
+    }
+    listed.join(", ")
+}
+
+/// Names the files that were passed over and counts the records that were left out.
+pub fn note_unread(dataset: &Dataset) {
+    if !dataset.passed_over.is_empty() {
+        note(&format!(
+            "files that hold no labelled pages are passed over: {}",
+            listed(dataset.passed_over.iter().map(|file| file.display().to_string()))
+        ));
+    }
+    for ((file, reason), count) in &dataset.left_out {
+        note(&format!(
+            "{}: records left out: {count} ({})",
+            file.display(),
+            reason.as_str()
+        ));
+    }
+}
 
 fn is_same_file(a: &Path, b: &Path) -> bool {
     a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
