@@ -218,6 +218,25 @@ fn a_folder_of_scores_is_gone_on_with() {
 }
 
 #[test]
+fn a_json_array_is_gone_on_with() {
+    check(&["score", "in", "--format", "label-studio", "-o", "out/all.json.gz"]);
+}
+
+#[test]
+fn a_folder_of_json_arrays_is_gone_on_with() {
+    check(&[
+        "score",
+        "in",
+        "--format",
+        "label-studio",
+        "-o",
+        "out/",
+        "--errors",
+        "errors.jsonl",
+    ]);
+}
+
+#[test]
 fn finished_files_are_not_written_again() {
     let folder = tempfile::tempdir().unwrap();
     write_corpus(&folder.path().join("in"));

@@ -29,7 +29,7 @@ const STDIN: &str = "-";
 const WANTED: &str = "text, HTML, JSON lines, WARC and Parquet files, or files without an ending";
 
 /// Which pages are read.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct PathArgs {
     /// Files, folders, or - for standard input (also when nothing is given). Pages (.txt, .text, .md, .html, .htm, .xhtml, .shtml),
     /// JSON lines (.jsonl, .ndjson, .json), web archives (.warc, .wet) and Parquet files (.parquet), all but the last also packed
@@ -767,6 +767,14 @@ impl Counts {
 }
 
 impl PathArgs {
+    /// The same, stopping at the first bad record.
+    pub fn strict(&self) -> Self {
+        Self {
+            strict: true,
+            ..self.clone()
+        }
+    }
+
     /// The paths as they were given.
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths

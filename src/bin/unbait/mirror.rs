@@ -42,6 +42,8 @@ pub enum Ending {
     Tsv,
     /// It has JSON lines: `.jsonl`, in the same way.
     JsonLines,
+    /// It is one JSON value: `.json`, in the same way.
+    Json,
 }
 
 impl Ending {
@@ -51,6 +53,7 @@ impl Ending {
             Self::Text => Some("txt"),
             Self::Tsv => Some("tsv"),
             Self::JsonLines => Some("jsonl"),
+            Self::Json => Some("json"),
         }
     }
 }
@@ -222,6 +225,7 @@ mod tests {
         assert_eq!(target("in/b/c.html", Ending::Text), "out/b/c.html.txt");
         assert_eq!(target("in/b/c.warc.gz", Ending::Text), "out/b/c.warc.txt.gz");
         assert_eq!(target("in/b/c.html", Ending::JsonLines), "out/b/c.html.jsonl");
+        assert_eq!(target("in/b/c.html", Ending::Json), "out/b/c.html.json");
         assert_eq!(target("in/b/c.warc.gz", Ending::Tsv), "out/b/c.warc.tsv.gz");
         assert_eq!(target("-", Ending::Same), "out/-");
     }

@@ -1,4 +1,4 @@
-//! `unbait score`: pages to labelled blocks, as JSON lines, tables, lines of text, or a view for people.
+//! `unbait score`: pages to labelled blocks, as JSON lines, tables, lines of text, records of other tools, or a view for people.
 //!
 //! Block numbers count from 0, and `start` and `end` are bytes of the page in UTF-8, whatever the encoding of the file.
 
@@ -20,6 +20,7 @@ use unbait::balance::Balance;
 use unbait::classifier::Classifier;
 use unbait::corpus::{self, Content, Record, RecordPage};
 use unbait::error::Result;
+use unbait::exchange::{ExportFormat, Exporter, Frame, LabelledBlocks};
 use unbait::html::{Document, ElementId};
 use unbait::label::{Label, LabelSet};
 use unbait::page::Page;
@@ -28,7 +29,9 @@ use unbait::segment::{Block, Segmented, Split};
 const EXAMPLE: &str = "\
 Example:
   unbait score page.html --format text
-  unbait score crawl/ --threshold promo=0.8 > blocks.jsonl";
+  unbait score crawl/ --threshold promo=0.8 > blocks.jsonl
+  unbait score documents/ --format dolma -o attributes/unbait/
+  unbait score page.html --format label-studio -o tasks.json";
 
 /// Give every block of pages its label, with probabilities.
 #[derive(clap::Args)]
@@ -48,7 +51,7 @@ pub struct Args {
     per: Per,
     /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz. A folder (one
     /// that is there, or with a slash at the end) gets a file for each input, packed as it is, at the same place in its folder, and of
-    /// the same name if both have JSON lines, else with .jsonl, .tsv or .txt behind it
+    /// the same name if both have JSON lines, else with .jsonl, .json, .tsv or .txt behind it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Keep what is done when the run is stopped or killed: the same command goes on from there, and gives the same bytes. What it needs
@@ -70,6 +73,20 @@ enum Format {
     Tsv,
     /// One block a line: label, tab, text
     Text,
+    /// Attributes of dolma, a line for each document in their order: for each label `unbait__blocks__LABEL`, with start, end (in
+    /// code points of the document's text) and probability of the blocks that have it. It stops at a bad record, as with --strict:
+    /// the rows behind it would be those of other documents
+    Dolma,
+    /// Tasks of Label Studio with predictions, as one JSON array
+    LabelStudio,
+    /// Tasks of Prodigy with spans, a line each
+    Prodigy,
+    /// Texts of doccano's sequence labelling, a line each
+    Doccano,
+    /// Lines of fastText, one for each block, such as `__label__promo Read more`; a blank line between pages
+    Fasttext,
+    /// JSON lines with id, text and line_quality: how probable `body` is, for each line of the text, as FinerWeb-10BT has it
+    Finerweb,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -115,19 +132,28 @@ pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
     if let Some(outcome) = journal.as_ref().and_then(inputs::outcome_of_finished) {
         return Ok(outcome);
     }
-    let mut writer = Writer::new(args, format, journal.as_ref())?;
+    let writing = Writing::new(format, args.per, classifier.labels())?;
+    let mut writer = Writer::new(args, format, writing.frame(), journal.as_ref())?;
     let split = args.read.split();
     let work = |record: &Record, page: RecordPage| {
         let (scored, balance) = score(page, split, &classifier, &balances)?;
         Ok(Worked {
             result: Written {
-                text: written(&scored, classifier.labels(), balance, format, args.per)?,
+                text: written(&scored, classifier.labels(), balance, &writing)?,
                 ending: format.ending(matches!(record.content, Content::Json(_))),
             },
             remark: scored.labels.is_empty().then_some("no visible text"),
         })
     };
-    let ended = for_each_page_into(&args.paths, &options, work, &mut writer, journal)?;
+    let paths = if format == Format::Dolma {
+        &args.paths.strict()
+    } else {
+        &args.paths
+    };
+    let ended = for_each_page_into(paths, &options, work, &mut writer, journal)?;
+    if !writer.target.is_folder() {
+        writer.end_file()?;
+    }
     if ended.outcome.is_whole() {
         writer.target.finish()?;
     }
@@ -138,10 +164,11 @@ impl Format {
     /// How the name of a file of results differs from that of what was scored, which may have JSON lines.
     fn ending(self, is_of_lines: bool) -> Ending {
         match self {
-            Self::Jsonl if is_of_lines => Ending::Same,
-            Self::Jsonl => Ending::JsonLines,
+            Self::Jsonl | Self::Dolma | Self::Prodigy | Self::Doccano | Self::Finerweb if is_of_lines => Ending::Same,
+            Self::Jsonl | Self::Dolma | Self::Prodigy | Self::Doccano | Self::Finerweb => Ending::JsonLines,
+            Self::LabelStudio => Ending::Json,
             Self::Tsv => Ending::Tsv,
-            Self::Terminal | Self::Text => Ending::Text,
+            Self::Terminal | Self::Text | Self::Fasttext => Ending::Text,
         }
     }
 }
@@ -155,11 +182,15 @@ struct Written {
 /// Writes results.
 struct Writer {
     target: Target,
-    format: Format,
+    frame: Frame,
+    /// How the name of the file of results of JSON lines differs from theirs.
+    ending_of_lines: Ending,
     /// Whether the file is for people and has no styles.
     is_plain: bool,
     /// Whether nothing was written to the file.
     is_first: bool,
+    /// Whether a page was written to the file.
+    has_page: bool,
 }
 
 /// How much of it can be gone on with.
@@ -167,14 +198,15 @@ struct Writer {
 struct Saved {
     target: target::Saved,
     has_begun: bool,
+    has_page: bool,
 }
 
 impl Writer {
-    fn new(args: &Args, format: Format, journal: Option<&Journal<inputs::Saved<Saved>>>) -> Result<Self> {
+    fn new(args: &Args, format: Format, frame: Frame, journal: Option<&Journal<inputs::Saved<Saved>>>) -> Result<Self> {
         let at = journal.map(|journal| journal.at().of(|saved| saved.taker.clone()));
-        let stdout = || match format {
-            Format::Terminal => Results::styled(color(args.color)),
-            Format::Jsonl | Format::Tsv | Format::Text => Results::data(),
+        let stdout = || match format == Format::Terminal {
+            true => Results::styled(color(args.color)),
+            false => Results::data(),
         };
         let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
         let mut target = Target::new(
@@ -189,9 +221,11 @@ impl Writer {
         }
         let mut writer = Self {
             target,
-            format,
+            frame,
+            ending_of_lines: format.ending(true),
             is_plain: format == Format::Terminal && args.output.is_some(),
-            is_first: at.is_none_or(|at| !at.saved.has_begun),
+            is_first: at.as_ref().is_none_or(|at| !at.saved.has_begun),
+            has_page: at.is_some_and(|at| at.saved.has_page),
         };
         if !writer.target.is_folder() {
             writer.begin_file()?;
@@ -201,10 +235,25 @@ impl Writer {
 
     /// Writes what stands before the first result.
     fn begin_file(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.is_first) && self.format == Format::Tsv {
-            self.target.write("id\ti\tlabel\tp\ttext\n")?;
+        match std::mem::take(&mut self.is_first) {
+            true => self.target.write(self.frame.opening),
+            false => Ok(()),
+        }
+    }
+
+    /// Begins the input's file, if results go to a folder and it has not begun.
+    fn open(&mut self, ending: Ending) -> Result<()> {
+        if self.target.open(ending)? {
+            self.is_first = true;
+            self.has_page = false;
+            self.begin_file()?;
         }
         Ok(())
+    }
+
+    /// Writes what stands behind the last result.
+    fn end_file(&mut self) -> Result<()> {
+        self.target.write(self.frame.closing)
     }
 }
 
@@ -216,9 +265,9 @@ impl Taker<Written> for Writer {
     }
 
     fn take(&mut self, written: Written) -> Result<()> {
-        if self.target.open(written.ending)? {
-            self.is_first = true;
-            self.begin_file()?;
+        self.open(written.ending)?;
+        if std::mem::replace(&mut self.has_page, true) {
+            self.target.write(self.frame.between)?;
         }
         match self.is_plain {
             true => self
@@ -231,9 +280,11 @@ impl Taker<Written> for Writer {
     fn end(&mut self, input: &Path, is_whole: bool) -> Result<Option<PathBuf>> {
         // no record, or none that is good, makes a file without records
         let is_lines = corpus::Format::of_name(input) == Some(corpus::Format::JsonLines);
-        if is_whole && is_lines && self.target.open(self.format.ending(true))? {
-            self.is_first = true;
-            self.begin_file()?;
+        if is_whole && is_lines {
+            self.open(self.ending_of_lines)?;
+        }
+        if self.target.is_folder() {
+            self.end_file()?;
         }
         self.target.end()
     }
@@ -242,6 +293,7 @@ impl Taker<Written> for Writer {
         Ok(Saved {
             target: self.target.checkpoint(behind)?,
             has_begun: !self.is_first,
+            has_page: self.has_page,
         })
     }
 
@@ -279,10 +331,49 @@ fn score<'b>(
     Ok((scored, balance))
 }
 
-fn written(scored: &Scored, names: &LabelSet, balance: &Balance, format: Format, per: Per) -> Result<String> {
-    match format {
-        Format::Terminal => Ok(terminal_view(scored, names)),
-        Format::Jsonl => {
+/// How pages are written.
+enum Writing<'l> {
+    Terminal,
+    Jsonl(Per),
+    Tsv,
+    Text,
+    Records(Exporter<'l>, Frame),
+}
+
+impl<'l> Writing<'l> {
+    fn new(format: Format, per: Per, names: &'l LabelSet) -> Result<Self> {
+        let records = |format: ExportFormat| Ok(Self::Records(Exporter::new(format, names)?, format.frame()));
+        match format {
+            Format::Terminal => Ok(Self::Terminal),
+            Format::Jsonl => Ok(Self::Jsonl(per)),
+            Format::Tsv => Ok(Self::Tsv),
+            Format::Text => Ok(Self::Text),
+            Format::Dolma => records(ExportFormat::Dolma),
+            Format::LabelStudio => records(ExportFormat::LabelStudio),
+            Format::Prodigy => records(ExportFormat::Prodigy),
+            Format::Doccano => records(ExportFormat::Doccano),
+            Format::Fasttext => records(ExportFormat::FastText),
+            Format::Finerweb => records(ExportFormat::FinerWeb),
+        }
+    }
+
+    /// What stands around the pages of a file.
+    fn frame(&self) -> Frame {
+        match self {
+            Self::Terminal | Self::Jsonl(_) | Self::Text => Frame::NONE,
+            Self::Tsv => Frame {
+                opening: "id\ti\tlabel\tp\ttext\n",
+                ..Frame::NONE
+            },
+            Self::Records(_, frame) => *frame,
+        }
+    }
+}
+
+fn written(scored: &Scored, names: &LabelSet, balance: &Balance, writing: &Writing<'_>) -> Result<String> {
+    match writing {
+        Writing::Terminal => Ok(terminal_view(scored, names)),
+        Writing::Jsonl(per) => {
             let page = scored_page(scored, names, balance);
             match per {
                 Per::Page => Ok(json(&page)? + "\n"),
@@ -293,11 +384,18 @@ fn written(scored: &Scored, names: &LabelSet, balance: &Balance, format: Format,
                     .collect(),
             }
         }
-        Format::Tsv => Ok(tab_separated(scored, names)),
-        Format::Text => Ok(scored
+        Writing::Tsv => Ok(tab_separated(scored, names)),
+        Writing::Text => Ok(scored
             .blocks()
             .map(|(_, block, label, _)| format!("{}\t{}\n", names.name(label), block.text))
             .collect()),
+        Writing::Records(exporter, _) => exporter.record(&LabelledBlocks {
+            page: &scored.page,
+            url: scored.url.as_deref(),
+            blocks: &scored.segmented.blocks,
+            labels: &scored.labels,
+            probabilities: scored.probabilities.view(),
+        }),
     }
 }
 
