@@ -6,7 +6,7 @@ use std::path::Path;
 use unbait::classifier::Classifier;
 
 /// Documents whose examples need the shipped model.
-const OF_THE_SHIPPED_MODEL: [&str; 10] = [
+const OF_THE_SHIPPED_MODEL: [&str; 11] = [
     "README.md",
     "tests/cli/score.md",
     "tests/cli/clean.md",
@@ -17,6 +17,7 @@ const OF_THE_SHIPPED_MODEL: [&str; 10] = [
     "tests/cli/resume.md",
     "tests/cli/stats.md",
     "tests/cli/config.md",
+    "tests/cli/exchange.md",
 ];
 
 /// Documents whose examples make their own model or need none.
