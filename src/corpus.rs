@@ -3,10 +3,13 @@
 //! Reading a record and making it a page are two steps: the first goes through a file in order, the second can be done in parallel.
 //! A bad record is an error with its place, and the records behind it are read.
 
+pub mod conversion;
 pub mod http;
 pub mod json_lines;
 pub mod packed;
+pub mod page_table;
 pub mod parquet;
+pub mod row_table;
 pub mod undo;
 pub mod warc;
 
@@ -125,8 +128,20 @@ pub struct CorpusOptions {
     pub keys: Keys,
     /// How bytes become pages; the kind is for files of one page, records say it themselves.
     pub page: PageOptions,
+    /// What becomes of records of web archives that cannot hold a page.
+    pub passed_over: PassedOver,
     /// Bytes that were read from files so far, packed as they are; shared, for progress.
     pub bytes_read: Arc<AtomicU64>,
+}
+
+/// What becomes of records of web archives that cannot hold a page, such as requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PassedOver {
+    /// They are counted and left out.
+    #[default]
+    Dropped,
+    /// They are records without a page, so that the archive can be written with all that it has.
+    HandedOn,
 }
 
 /// Where a record stands.
@@ -192,6 +207,8 @@ pub enum Content {
     Warc(warc::WarcRecord),
     /// A row of a Parquet file.
     Row(parquet::Row),
+    /// Another record of a web archive, as it stands there with its end.
+    Other(Vec<u8>),
 }
 
 /// How many blocks of a page were kept and taken out, by label.
@@ -223,7 +240,25 @@ impl Record {
         match &self.content {
             Content::File | Content::Page(_) => kind == PageKind::Text,
             Content::Json(_) => true,
-            Content::Warc(_) | Content::Row(_) => false,
+            Content::Warc(_) | Content::Row(_) | Content::Other(_) => false,
+        }
+    }
+
+    /// A record of a web archive as it stands there, with the line ends that end it; `None` for other records.
+    pub fn into_archived(self) -> Option<Vec<u8>> {
+        match self.content {
+            Content::Warc(record) => Some(record.into_bytes()),
+            Content::Other(bytes) => Some(bytes),
+            Content::File | Content::Page(_) | Content::Json(_) | Content::Row(_) => None,
+        }
+    }
+
+    /// A record of a web archive, whose page has become this text, as it stands in an archive, with the line ends that end it; `None` for
+    /// other records. See [`conversion`] for what is written.
+    pub fn archived_with_text(&self, text: &str, counts: &BlockCounts) -> Option<Vec<u8>> {
+        match &self.content {
+            Content::Warc(record) => Some(record.with_text(text, counts)),
+            Content::File | Content::Page(_) | Content::Json(_) | Content::Row(_) | Content::Other(_) => None,
         }
     }
 
@@ -235,7 +270,7 @@ impl Record {
     pub fn with_text(&self, keys: &Keys, text: &str, counts: &BlockCounts) -> Result<Option<String>> {
         match &self.content {
             Content::Json(line) => json_lines::with_text(line, &self.place, keys, text, counts).map(Some),
-            Content::File | Content::Page(_) | Content::Warc(_) | Content::Row(_) => Ok(None),
+            Content::File | Content::Page(_) | Content::Warc(_) | Content::Row(_) | Content::Other(_) => Ok(None),
         }
     }
 
@@ -259,6 +294,7 @@ impl Record {
             Content::Json(line) => json_lines::page(line, &self.place, &options.keys).map(Some),
             Content::Warc(record) => record.page(&self.place, options.page.encoding),
             Content::Row(row) => row.page(&self.place, options).map(Some),
+            Content::Other(_) => Ok(None),
         }
     }
 }
@@ -349,7 +385,7 @@ impl Records {
                 Err(error) => Self::failed(error),
             },
             Format::JsonLines => Self::watched(json_lines::Lines::new(file, window), watched),
-            Format::Warc => Self::watched(warc::WarcReader::new(file, window), watched),
+            Format::Warc => Self::watched(warc::WarcReader::new(file, window, options.passed_over), watched),
             Format::Parquet if watched.is_some() => Self::of_parquet(file, options),
             Format::Parquet => Self::failed(Error::Corpus {
                 path: file.to_path_buf(),

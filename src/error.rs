@@ -103,6 +103,12 @@ pub enum Error {
         /// What was wanted and found.
         problem: String,
     },
+    /// Rows of which no Parquet file can be made.
+    #[error("Parquet: the rows cannot be written: {problem}; write JSON lines instead")]
+    Parquet {
+        /// What the writer said.
+        problem: String,
+    },
     /// A file that was written to while it was read.
     #[error("{}: changed while it was read, so that nobody can say what was read; run again when nothing writes to it", path.display())]
     Changed {

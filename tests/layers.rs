@@ -150,21 +150,30 @@ const CORPUS: &[&str] = &[
 const EXCHANGE: &[&str] = &["label", "error", "page", "segment"];
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
-const HOMES: [(&str, &[&str]); 21] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("linfa", &["train.rs", "page_fit.rs"]),
     ("argmin", &["train.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
     ("regex_syntax", &["evaluate.rs"]),
     ("statrs", &["risk.rs"]),
     ("html5gum", &["html.rs"]),
-    ("arrow_array", &["corpus/parquet.rs"]),
-    ("arrow_schema", &["corpus/parquet.rs"]),
+    (
+        "arrow_array",
+        &["corpus/parquet.rs", "corpus/page_table.rs", "corpus/row_table.rs"],
+    ),
+    ("arrow_buffer", &["corpus/page_table.rs"]),
+    (
+        "arrow_schema",
+        &["corpus/parquet.rs", "corpus/page_table.rs", "corpus/row_table.rs"],
+    ),
     ("brotli_decompressor", &["corpus/http.rs"]),
     ("bzip2", &["corpus/packed.rs"]),
+    ("data_encoding", &["corpus/conversion.rs"]),
     ("globset", &["bin/"]),
     ("httparse", &["corpus/http.rs"]),
     ("indicatif", &["bin/"]),
     ("liblzma", &["corpus/packed.rs"]),
+    ("sha1", &["corpus/conversion.rs"]),
     ("clap", &["bin/"]),
     ("strsim", &["bin/"]),
     ("toml", &["bin/"]),

@@ -192,7 +192,7 @@ impl Rows {
 
 /// The crate's readers panic on some broken files (60.1: it divides by a dictionary's length, which the file may say is 0). Whatever they
 /// were at is given up.
-fn without_panic<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn without_panic<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
         .map_err(|_| "it is broken where no reader looks for it".to_owned())
 }
@@ -261,7 +261,7 @@ impl Columns {
     }
 }
 
-fn is_text(kind: &DataType) -> bool {
+pub(super) fn is_text(kind: &DataType) -> bool {
     matches!(
         kind,
         DataType::Utf8

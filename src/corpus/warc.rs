@@ -4,12 +4,13 @@
 
 use super::http::{Header, Media, Response, charset, header_length};
 use super::packed::{Source, Window};
-use super::{Content, MOST_RECORD_BYTES, Place, Record, RecordPage};
+use super::{BlockCounts, Content, MOST_RECORD_BYTES, PassedOver, Place, Record, RecordPage, conversion};
 use crate::error::Result;
 use crate::page::{Page, PageKind, PageOptions};
 use encoding_rs::Encoding;
 use memchr::memmem;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,11 +42,14 @@ pub struct WarcRecord {
     content_type: Option<String>,
     /// The block was cut when it was written.
     is_cut: bool,
-    block: Vec<u8>,
+    /// Header, block and the line ends behind it, as they stand in the archive.
+    bytes: Vec<u8>,
+    /// Where in `bytes` the block is.
+    block: Range<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RecordKind {
+pub(super) enum RecordKind {
     /// What a server sent.
     Response,
     /// Text that was made of it.
@@ -55,7 +59,25 @@ enum RecordKind {
 impl WarcRecord {
     /// How many bytes it has.
     pub fn bytes(&self) -> usize {
-        self.block.len()
+        self.bytes.len()
+    }
+
+    /// The record as it stands in the archive, with the line ends that end it.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The record of another text of its page: a conversion.
+    pub(super) fn with_text(&self, text: &str, counts: &BlockCounts) -> Vec<u8> {
+        let header = &self.bytes[..self.block.start];
+        let mut record = conversion::header(self.kind, header, text, counts);
+        record.extend_from_slice(text.as_bytes());
+        record.extend_from_slice(&self.bytes[self.block.end..]);
+        record
+    }
+
+    fn block(&self) -> &[u8] {
+        &self.bytes[self.block.clone()]
     }
 
     /// The page; `None` when it holds none.
@@ -68,7 +90,7 @@ impl WarcRecord {
                     Media::Other => return Ok(None),
                 };
                 let named = charset(self.content_type.as_deref());
-                self.page_of(&self.block, Some(kind), named, encoding, place).map(Some)
+                self.page_of(self.block(), Some(kind), named, encoding, place).map(Some)
             }
             RecordKind::Response => self.page_of_response(place, encoding),
         }
@@ -84,7 +106,7 @@ impl WarcRecord {
             return Ok(None);
         }
         let failed = |problem| place.error(problem);
-        let response = Response::parse(&self.block).map_err(failed)?;
+        let response = Response::parse(self.block()).map_err(failed)?;
         let content_type = response.header.get("content-type");
         let media = Media::of(content_type);
         if media == Media::Other || !(200..300).contains(&response.status) {
@@ -124,10 +146,11 @@ impl WarcRecord {
     }
 }
 
-/// The records of an archive that may hold a page, and the broken ones.
+/// The records of an archive: those that may hold a page, the broken ones, and the others when they are wanted.
 pub(super) struct WarcReader {
     file: Arc<Path>,
     window: Window<Box<dyn Source>>,
+    passed_over: PassedOver,
     record: u64,
 }
 
@@ -139,10 +162,11 @@ struct Head {
 }
 
 impl WarcReader {
-    pub(super) fn new(file: &Arc<Path>, window: Window<Box<dyn Source>>) -> Self {
+    pub(super) fn new(file: &Arc<Path>, window: Window<Box<dyn Source>>, passed_over: PassedOver) -> Self {
         Self {
             file: Arc::clone(file),
             window,
+            passed_over,
             record: 0,
         }
     }
@@ -166,8 +190,8 @@ impl WarcReader {
         }
     }
 
-    /// The whole record that stands here; `None` for one that holds no page, such as a request.
-    fn read(&mut self) -> Result<Option<WarcRecord>, String> {
+    /// The whole record that stands here; `None` for one that is passed over, such as a request.
+    fn read(&mut self) -> Result<Option<Content>, String> {
         let head = self.head()?;
         let whole = head.length + head.block_length;
         let bytes = self.window.fill(whole + MOST_END);
@@ -185,23 +209,31 @@ impl WarcReader {
                 head.block_length
             ));
         }
-        let block = self.window.there()[head.length..whole].to_vec();
-        self.window.pass(whole);
         let header = &head.header;
         let kind = match header.get("warc-type").map(str::to_ascii_lowercase).as_deref() {
-            Some("response") => RecordKind::Response,
-            Some("conversion") => RecordKind::Conversion,
-            Some(_) | None => return Ok(None),
+            Some("response") => Some(RecordKind::Response),
+            Some("conversion") => Some(RecordKind::Conversion),
+            Some(_) | None => None,
+        };
+        if kind.is_none() && self.passed_over == PassedOver::Dropped {
+            self.window.pass(whole);
+            return Ok(None);
+        }
+        let bytes = with_end(self.window.there(), whole);
+        self.window.pass(whole);
+        let Some(kind) = kind else {
+            return Ok(Some(Content::Other(bytes)));
         };
         let bare = |name| header.get(name).map(|value| value.trim_matches(['<', '>']).to_owned());
-        Ok(Some(WarcRecord {
+        Ok(Some(Content::Warc(WarcRecord {
             kind,
             id: bare("warc-record-id").filter(|id| !id.is_empty()),
             url: bare("warc-target-uri"),
             content_type: header.get("content-type").map(str::to_owned),
             is_cut: header.get("warc-truncated").is_some(),
-            block,
-        }))
+            bytes,
+            block: head.length..whole,
+        })))
     }
 
     fn head(&mut self) -> Result<Head, String> {
@@ -313,6 +345,17 @@ fn ends_record(behind: &[u8]) -> bool {
     is_cut_end || (is_end && (next.is_empty() || begins_record(next)))
 }
 
+/// The first `whole` bytes with the line ends behind them, which become the two of a record's end when there are not as many.
+fn with_end(bytes: &[u8], whole: usize) -> Vec<u8> {
+    let behind = &bytes[whole..bytes.len().min(whole + MOST_END)];
+    let line_ends = behind.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let end = match &behind[..line_ends] {
+        end if end.starts_with(END) || end == b"\n\n" => end,
+        _ => END,
+    };
+    [&bytes[..whole], end].concat()
+}
+
 impl Iterator for WarcReader {
     type Item = Result<Record>;
 
@@ -334,8 +377,7 @@ impl Iterator for WarcReader {
                     {
                         return Some(Err(broken(&place, &fault)));
                     }
-                    if let Some(record) = record {
-                        let content = Content::Warc(record);
+                    if let Some(content) = record {
                         return Some(Ok(Record { place, content, end }));
                     }
                 }
@@ -438,6 +480,67 @@ mod tests {
         assert!(read("").is_empty() && read("\r\n\r\n").is_empty());
     }
 
+    /// What stands in the archive, record by record.
+    fn archived(bytes: impl AsRef<[u8]>) -> Vec<Result<Vec<u8>, String>> {
+        let options = CorpusOptions {
+            passed_over: PassedOver::HandedOn,
+            ..CorpusOptions::default()
+        };
+        let reader = io::Cursor::new(bytes.as_ref().to_vec());
+        Records::of_reader(Path::new("x.warc"), reader, &options)
+            .map(|record| {
+                let record = record.map_err(|error| error.to_string())?;
+                Ok(record.into_archived().unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn records_without_a_page_are_handed_on_as_they_stand_when_they_are_wanted() {
+        let records = [
+            record("warcinfo", "", "software: x\r\n"),
+            response(1),
+            record("resource", "WARC-Record-ID: <urn:n:2>\r\n", "\u{0}\r\n\r\n"),
+            "WARC/1.0\nContent-length: 4\n\nText\n\n".to_owned(),
+            record("revisit", "", "") + "\r\n\r\n",
+        ];
+        let bytes: Vec<Result<Vec<u8>, String>> =
+            records.iter().map(|record| Ok(record.clone().into_bytes())).collect();
+        assert_eq!(archived(records.concat()), bytes);
+        let members: Vec<Vec<u8>> = records.iter().map(|record| gzip(record)).collect();
+        assert_eq!(archived(members.concat()), bytes);
+        assert_eq!(read(records.concat()), [ok(1)], "nobody wanted the others");
+    }
+
+    #[test]
+    fn a_record_whose_end_is_cut_off_gets_one() {
+        let whole = record("request", "", "GET / HTTP/1.1");
+        let without = &whole[..whole.len() - 4];
+        let wanted = Ok(whole.clone().into_bytes());
+        for cut in [without, &whole[..whole.len() - 1]] {
+            assert_eq!(archived([&response(1), cut].concat())[1], wanted);
+        }
+        let members = [gzip(without), gzip(&response(1))].concat();
+        assert_eq!(archived(members), [wanted, Ok(response(1).into_bytes())]);
+    }
+
+    #[test]
+    fn a_record_of_another_text_is_read_back_as_that() {
+        let counts = BlockCounts::default();
+        let of_text = record("conversion", "WARC-Record-ID: <urn:n:2>\r\n", "<p>Some <b>text");
+        for (bytes, id) in [(response(1), None), (of_text, Some("urn:n:2"))] {
+            let options = CorpusOptions::default();
+            let mut records = Records::of_reader(Path::new("x"), io::Cursor::new(bytes.into_bytes()), &options);
+            let record = records.next().unwrap().unwrap();
+            for text in ["Grüße\r\n\r\nWARC/1.0\r\n", ""] {
+                let new = record.archived_with_text(text, &counts).unwrap();
+                let page = page(std::str::from_utf8(&new).unwrap()).unwrap();
+                assert_eq!((page.page.kind, page.page.text.as_str()), (PageKind::Text, text));
+                assert!(id.is_none_or(|id| page.page.id == id));
+            }
+        }
+    }
+
     #[test]
     fn a_page_has_its_address_kind_and_text() {
         let of_response = page(&response(3)).unwrap();
@@ -478,13 +581,15 @@ mod tests {
             .concat()
         };
         let text = |body: &[u8], given| {
+            let bytes = block(body);
             let record = WarcRecord {
                 kind: RecordKind::Response,
                 id: None,
                 url: None,
                 content_type: None,
                 is_cut: false,
-                block: block(body),
+                block: 0..bytes.len(),
+                bytes,
             };
             let place = Place {
                 file: Arc::from(Path::new("x")),
