@@ -2,8 +2,11 @@
 
 mod tiny;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::WriterProperties;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +14,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use tiny::{Ended, model_file, run_with_model, unbait};
 use unbait::corpus::packed::{Packing, unpack};
-use unbait::corpus::{CorpusOptions, Records};
+use unbait::corpus::{CorpusOptions, PassedOver, Record, Records};
 
 /// A folder, and how many good and bad records the files in it have.
 struct Corpus {
@@ -581,8 +584,8 @@ fn a_mirrored_folder_holds_a_file_for_each_input() {
         .collect();
     names.sort();
     let wanted = [
-        "broken.warc.txt.gz",
-        "cut.warc.wet.txt.gz",
+        "broken.warc.gz",
+        "cut.warc.wet.gz",
         "lines.json.zst",
         "lines.jsonl",
         "lines.jsonl.gz",
@@ -591,9 +594,9 @@ fn a_mirrored_folder_holds_a_file_for_each_input() {
         "members.jsonl.gz",
         "page.html.txt.gz",
         "page.txt",
-        "pages.warc.txt",
-        "pages.warc.txt.gz",
-        "rows.parquet.txt",
+        "pages.warc",
+        "pages.warc.gz",
+        "rows.parquet",
     ];
     assert_eq!(names, wanted);
 }
@@ -615,4 +618,470 @@ fn an_output_folder_without_rights_is_an_error_and_nothing_is_left() {
         "{}",
         ended.stderr
     );
+}
+
+// ---- the form of the input
+
+/// An archive of records of all kinds, record by record.
+fn archive() -> Vec<Vec<u8>> {
+    let http = |header: &str, body: &str| format!("HTTP/1.1 {header}\r\n\r\n{body}");
+    let of_server = |n: usize, header: &str, body: &str| record("response", n, "application/http", &http(header, body));
+    let digest = digest(text(6).as_bytes());
+    let with_digest = conversion(6).replace("Content-Type", &format!("WARC-Block-Digest: {digest}\r\nContent-Type"));
+    let with_digests = response(3).replace(
+        "Content-Type: application",
+        "WARC-Payload-Digest: sha1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\nContent-Type: application",
+    );
+    let records = [
+        record("warcinfo", 0, "application/warc-fields", "software: a crawler\r\n"),
+        record(
+            "request",
+            1,
+            "application/http",
+            "GET /1 HTTP/1.1\r\nHost: pages.example\r\n\r\n",
+        ),
+        response(2),
+        with_digests,
+        of_server(4, "404 Not Found\r\nContent-Type: text/html", "<p>Nothing is here."),
+        of_server(5, "200 OK\r\nContent-Type: image/png", "\u{1}PNG\r\n\r\nWARC/1.0\r\n"),
+        with_digest,
+        response(7).replace("Content-Length: 1", "Content-Length: 9"),
+        record("revisit", 8, "application/http", ""),
+        of_server(
+            9,
+            "200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip",
+            "<p>Unpacked already",
+        ),
+        of_server(
+            10,
+            "200 OK\r\nContent-Type: text/html\r\nContent-Encoding: compress",
+            "<p>Packed",
+        ),
+        record(
+            "metadata",
+            11,
+            "application/warc-fields",
+            "via: https://pages.example/\r\n",
+        ),
+        conversion(12),
+    ];
+    records.map(String::into_bytes).to_vec()
+}
+
+/// Which records of the archive are bad, and which hold a page.
+const BAD: [usize; 2] = [7, 10];
+const PAGES: [usize; 5] = [2, 3, 6, 9, 12];
+
+fn digest(bytes: &[u8]) -> String {
+    use sha1::Digest;
+    format!("sha1:{}", data_encoding::BASE32.encode(&sha1::Sha1::digest(bytes)))
+}
+
+/// The records of an archive as they stand there, with the texts of their pages.
+fn records(path: &Path) -> Vec<(Vec<u8>, Option<String>)> {
+    let options = CorpusOptions {
+        passed_over: PassedOver::HandedOn,
+        ..CorpusOptions::default()
+    };
+    let read = |record: Record| {
+        let page = record.page(&options).unwrap();
+        (record.into_archived().unwrap(), page.map(|page| page.page.text))
+    };
+    Records::of_file(path, &options)
+        .map(|record| read(record.unwrap()))
+        .collect()
+}
+
+fn clean(inputs: &[&Path], output: &str, options: &[&str]) -> Ended {
+    let mut args: Vec<&str> = inputs.iter().map(|input| input.to_str().unwrap()).collect();
+    args.extend(["-o", output]);
+    args.extend(options);
+    run_with_model("clean", args)
+}
+
+fn header_line<'a>(record: &'a str, name: &str) -> Option<&'a str> {
+    let (header, _) = record.split_once("\r\n\r\n").unwrap();
+    header
+        .split("\r\n")
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[test]
+fn a_cleaned_archive_has_every_record_that_is_not_bad_at_its_place() {
+    let mut corpus = Corpus::new();
+    let source = archive();
+    let members: Vec<Vec<u8>> = source.iter().map(gzip).collect();
+    corpus.add("a.warc", source.concat(), 0, 0);
+    corpus.add("b.warc.gz", members.concat(), 0, 0);
+    corpus.add("c.wet.zst", zstd(source.concat()), 0, 0);
+    corpus.add("d.warc.wet.bz2", bzip2(source.concat()), 0, 0);
+    corpus.add("e.wet.xz", xz(source.concat()), 0, 0);
+    let plain = run_with_model("clean", [corpus.path("a.warc")]);
+    let target = tempfile::tempdir().unwrap();
+    let ended = clean(&[corpus.folder.path()], target.path().to_str().unwrap(), &[]);
+    assert!(
+        ended.code == 1 && ended.stderr.contains(": 25 pages, 30 without a page, 10 bad"),
+        "{}",
+        ended.stderr
+    );
+    for name in ["a.warc", "b.warc.gz", "c.wet.zst", "d.warc.wet.bz2", "e.wet.xz"] {
+        let path = target.path().join(name);
+        let packed = std::fs::read(&path).unwrap();
+        assert_eq!(
+            Packing::of_content(&packed),
+            Packing::of_name(Path::new(name)),
+            "{name}"
+        );
+        let good: Vec<usize> = (0..source.len()).filter(|at| !BAD.contains(at)).collect();
+        let found = records(&path);
+        assert_eq!(found.len(), good.len(), "{name}");
+        for (at, (bytes, text)) in good.iter().zip(&found) {
+            assert_eq!(text.is_some(), PAGES.contains(at), "{at}");
+            match text {
+                Some(text) => assert_cleaned(&source[*at], bytes, text),
+                None => assert_eq!(bytes, &source[*at]),
+            }
+        }
+        let texts: Vec<String> = found.into_iter().filter_map(|(_, text)| text).collect();
+        let texts: Vec<String> = texts
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| text + "\n")
+            .collect();
+        assert_eq!(texts.join("\n"), plain.stdout, "{name}");
+    }
+}
+
+fn assert_cleaned(old: &[u8], new: &[u8], text: &str) {
+    let (old, new) = (std::str::from_utf8(old).unwrap(), std::str::from_utf8(new).unwrap());
+    let id = header_line(old, "WARC-Record-ID").unwrap();
+    match header_line(old, "WARC-Type").unwrap() {
+        "conversion" => assert_eq!(header_line(new, "WARC-Record-ID"), Some(id)),
+        _ => assert_eq!(header_line(new, "WARC-Refers-To"), Some(id)),
+    }
+    assert_eq!(header_line(new, "WARC-Type"), Some("conversion"));
+    for name in ["WARC-Target-URI", "WARC-Date"] {
+        assert_eq!(header_line(new, name), header_line(old, name));
+    }
+    assert_eq!(
+        header_line(new, "Content-Length"),
+        Some(text.len().to_string().as_str())
+    );
+    for name in ["WARC-Block-Digest", "WARC-Payload-Digest"] {
+        let wanted = header_line(old, name).map(|_| digest(text.as_bytes()));
+        assert_eq!(header_line(new, name), wanted.as_deref());
+    }
+    let counts = ["Unbait-Kept", "Unbait-Removed"].map(|name| header_line(new, name).unwrap_or_default());
+    let count: usize = counts
+        .iter()
+        .flat_map(|counts| counts.split(", "))
+        .filter_map(|count| count.split_once('='))
+        .map(|(_, count)| count.parse::<usize>().unwrap())
+        .sum();
+    assert!(count >= 1, "{counts:?}");
+}
+
+#[test]
+fn every_record_of_a_cleaned_archive_in_gzip_unpacks_alone() {
+    let mut corpus = Corpus::new();
+    corpus.add("one-member.warc.gz", gzip(archive().concat()), 0, 0);
+    let output = corpus.path("new.warc.gz");
+    let ended = clean(&[&corpus.path("one-member.warc.gz")], output.to_str().unwrap(), &[]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let packed = std::fs::read(output).unwrap();
+    let mut rest = packed.as_slice();
+    let mut members = 0;
+    while !rest.is_empty() {
+        let mut member = flate2::bufread::GzDecoder::new(rest);
+        let mut bytes = Vec::new();
+        member.read_to_end(&mut bytes).unwrap();
+        rest = member.into_inner();
+        assert!(bytes.starts_with(b"WARC/1.0\r\n") && bytes.ends_with(b"\r\n\r\n"));
+        members += 1;
+    }
+    assert_eq!(members, archive().len() - BAD.len());
+}
+
+#[test]
+fn archives_and_tables_are_the_same_bytes_each_time() {
+    let mut corpus = Corpus::new();
+    corpus.add(
+        "a.warc.gz",
+        archive().iter().map(gzip).collect::<Vec<_>>().concat(),
+        0,
+        0,
+    );
+    corpus.add("b.wet", archive().concat(), 0, 0);
+    parquet(&corpus.path("rows.parquet"), 20);
+    let run = |threads: &str| {
+        let target = tempfile::tempdir().unwrap();
+        let folder = target.path().to_str().unwrap();
+        clean(&[corpus.folder.path()], folder, &["--threads", threads]);
+        let (pages, blocks) = (format!("{folder}/pages.parquet"), format!("{folder}/blocks.parquet"));
+        score(&corpus, &["--threads", threads, "-o", &pages]);
+        score(&corpus, &["--threads", threads, "-o", &blocks, "--per", "block"]);
+        ["a.warc.gz", "b.wet", "rows.parquet", "pages.parquet", "blocks.parquet"]
+            .map(|name| std::fs::read(target.path().join(name)).unwrap())
+    };
+    let first = run("1");
+    assert!(first == run("3") && first == run("3"));
+}
+
+#[test]
+fn archives_become_one_archive_and_other_files_are_refused() {
+    let corpus = planted();
+    let new = corpus.path("all.warc.gz");
+    let inputs = [corpus.path("pages.warc"), corpus.path("cut.warc.wet.gz")];
+    let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
+    let ended = clean(&inputs, new.to_str().unwrap(), &[]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert_eq!(records(&new).len(), 4 + 5);
+    for (input, output, problem) in [
+        ("lines.jsonl", "new.wet", "lines.jsonl is no web archive"),
+        ("page.txt", "new.warc", "page.txt is no web archive"),
+        ("pages.warc", "new.parquet", "pages.warc is no Parquet file"),
+        ("rows.parquet", "new.warc.gz", "rows.parquet is no web archive"),
+    ] {
+        let output = corpus.path(output);
+        let ended = clean(&[&corpus.path(input)], output.to_str().unwrap(), &[]);
+        assert!(ended.code == 2 && ended.stderr.contains(problem), "{}", ended.stderr);
+        assert!(!output.exists());
+    }
+}
+
+/// All rows of a Parquet file.
+fn rows(path: &Path) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap();
+    let batches: Vec<RecordBatch> = reader
+        .with_batch_size(1 << 20)
+        .build()
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(batches.len(), 1);
+    batches[0].clone()
+}
+
+fn strings(batch: &RecordBatch, column: &str) -> Vec<String> {
+    let column = batch.column_by_name(column).unwrap().as_string::<i32>();
+    column.iter().map(|text| text.unwrap_or("null").to_owned()).collect()
+}
+
+/// A file of which every fifth row has no text, and the same pages as JSON lines.
+fn rows_and_lines(corpus: &mut Corpus) {
+    let with_text = |n: &usize| n % 5 != 3;
+    let texts: ArrayRef = Arc::new(StringArray::from_iter((0..30).map(|n| with_text(&n).then(|| text(n)))));
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..30));
+    let batch = RecordBatch::try_from_iter([("id", Arc::clone(&numbers)), ("text", texts), ("more", numbers)]).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(7)).build();
+    let file = std::fs::File::create(corpus.path("rows.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let line = |n| serde_json::json!({"id": n, "text": text(n)}).to_string() + "\n";
+    corpus.add(
+        "lines.jsonl",
+        (0..30).filter(with_text).map(line).collect::<String>(),
+        24,
+        0,
+    );
+}
+
+#[test]
+fn a_cleaned_parquet_file_has_every_row_that_is_not_bad() {
+    let mut corpus = Corpus::new();
+    rows_and_lines(&mut corpus);
+    let lines = run_with_model("clean", [corpus.path("lines.jsonl")]).stdout;
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let target = tempfile::tempdir().unwrap();
+    let errors = target.path().join("errors.jsonl");
+    let folder = format!("{}/", target.path().display());
+    let source = corpus.path("rows.parquet");
+    let ended = clean(&[&source], &folder, &["--errors", errors.to_str().unwrap()]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert_eq!(std::fs::read_to_string(errors).unwrap().lines().count(), 6);
+    let new = rows(&target.path().join("rows.parquet"));
+    assert_eq!((new.num_rows(), lines.len()), (24, 24));
+    let counts = new.column_by_name("unbait").unwrap().as_struct();
+    let texts = strings(&new, "text");
+    for (at, line) in lines.iter().enumerate() {
+        let n = new
+            .column_by_name("more")
+            .unwrap()
+            .as_primitive::<arrow_array::types::Int64Type>()
+            .value(at);
+        assert_eq!((&line["id"], &line["text"]), (&n.into(), &texts[at].as_str().into()));
+        for side in ["kept", "removed"] {
+            let of_side = counts.column_by_name(side).unwrap().as_struct();
+            for label in of_side.column_names() {
+                let count = of_side
+                    .column_by_name(label)
+                    .unwrap()
+                    .as_primitive::<UInt32Type>()
+                    .value(at);
+                let wanted = &line["metadata"]["unbait"][side][label];
+                assert_eq!(u64::from(count), wanted.as_u64().unwrap_or(0), "{side} {label} of {n}");
+            }
+        }
+    }
+    let one = target.path().join("one.parquet");
+    assert_eq!(clean(&[&source], one.to_str().unwrap(), &[]).code, 1);
+    assert!(std::fs::read(&one).unwrap() == std::fs::read(target.path().join("rows.parquet")).unwrap());
+    let scored = run_with_model("score", [&one]);
+    assert_eq!(
+        (scored.code, scored.stdout.lines().count()),
+        (0, 24),
+        "{}",
+        scored.stderr
+    );
+}
+
+#[test]
+fn a_parquet_file_has_the_rows_of_one_and_is_not_packed_again() {
+    let corpus = planted();
+    let source = corpus.path("rows.parquet");
+    std::fs::copy(&source, corpus.path("more.parquet")).unwrap();
+    let more = corpus.path("more.parquet");
+    for (inputs, output, problem) in [
+        (
+            vec![source.as_path(), &more],
+            "new.parquet",
+            "new.parquet can have the rows of one file",
+        ),
+        (vec![source.as_path()], "new.parquet.gz", "is packed within"),
+    ] {
+        let output = corpus.path(output);
+        let ended = clean(&inputs, output.to_str().unwrap(), &[]);
+        assert!(ended.code == 2 && ended.stderr.contains(problem), "{}", ended.stderr);
+        assert!(!output.exists());
+    }
+    let ended = score(&corpus, &["-o", corpus.path("new.parquet.zst").to_str().unwrap()]);
+    assert!(
+        ended.code == 2 && ended.stderr.contains("is packed within"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn files_without_good_records_keep_their_form() {
+    let mut corpus = Corpus::new();
+    corpus.add("empty.warc.gz", gzip(""), 0, 0);
+    let bad = response(1).replace("Content-Length: 1", "Content-Length: 9");
+    corpus.add("bad.wet", bad, 0, 1);
+    parquet(&corpus.path("none.parquet"), 0);
+    let target = tempfile::tempdir().unwrap();
+    let ended = clean(&[corpus.folder.path()], target.path().to_str().unwrap(), &[]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(records(&target.path().join("empty.warc.gz")).is_empty());
+    assert!(records(&target.path().join("bad.wet")).is_empty());
+    let none =
+        ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(target.path().join("none.parquet")).unwrap())
+            .unwrap();
+    assert_eq!(none.metadata().file_metadata().num_rows(), 0);
+    assert!(none.schema().field_with_name("unbait").is_ok());
+}
+
+/// The blocks of rows as JSON lines have them.
+fn assert_blocks(columns: &RecordBatch, at: usize, block: &serde_json::Value) {
+    let text = |name: &str| columns.column_by_name(name).unwrap().as_string::<i32>();
+    for name in ["label", "text", "tag", "path"] {
+        let found = text(name).is_valid(at).then(|| text(name).value(at));
+        assert_eq!(block[name].as_str(), found);
+    }
+    let place = |name: &str| {
+        columns
+            .column_by_name(name)
+            .unwrap()
+            .as_primitive::<UInt64Type>()
+            .value(at)
+    };
+    assert_eq!(
+        (block["start"].as_u64(), block["end"].as_u64()),
+        (Some(place("start")), Some(place("end")))
+    );
+    let number = columns
+        .column_by_name("i")
+        .unwrap()
+        .as_primitive::<UInt32Type>()
+        .value(at);
+    assert_eq!(block["i"], number);
+    let p = columns.column_by_name("p").unwrap().as_struct();
+    assert_eq!(p.num_columns(), block["p"].as_object().unwrap().len());
+    for (label, wanted) in block["p"].as_object().unwrap() {
+        let found = p.column_by_name(label).unwrap().as_primitive::<Float64Type>().value(at);
+        assert_eq!(wanted.as_f64(), Some(found));
+    }
+}
+
+#[test]
+fn a_table_of_pages_says_what_json_lines_say() {
+    let corpus = planted();
+    let target = tempfile::tempdir().unwrap();
+    for labels in [&[][..], &["--labels", "promo,body"]] {
+        let lines = score(&corpus, labels).stdout;
+        let pages: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let file = target.path().join("pages.parquet");
+        let ended = score(&corpus, &[labels, &["-o", file.to_str().unwrap()]].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
+        let table = rows(&file);
+        assert_eq!(table.num_rows(), pages.len());
+        let lists = table.column_by_name("blocks").unwrap().as_list::<i32>();
+        for (at, page) in pages.iter().enumerate() {
+            for name in ["id", "kind", "lang", "url"] {
+                assert_eq!(page[name].as_str().unwrap_or("null"), strings(&table, name)[at]);
+            }
+            let blocks = RecordBatch::from(lists.value(at).as_struct());
+            assert_eq!(blocks.num_rows(), page["blocks"].as_array().unwrap().len());
+            for (i, block) in page["blocks"].as_array().unwrap().iter().enumerate() {
+                assert_blocks(&blocks, i, block);
+            }
+        }
+        score(
+            &corpus,
+            &[labels, &["-o", file.to_str().unwrap(), "--per", "block"]].concat(),
+        );
+        let table = rows(&file);
+        let blocks = pages.iter().flat_map(|page| page["blocks"].as_array().unwrap());
+        let ids = pages.iter().flat_map(|page| {
+            page["blocks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|_| page["id"].as_str().unwrap())
+        });
+        assert_eq!(strings(&table, "id"), ids.collect::<Vec<_>>());
+        blocks
+            .enumerate()
+            .for_each(|(at, block)| assert_blocks(&table, at, block));
+    }
+}
+
+#[test]
+fn a_table_goes_to_standard_output_and_to_a_file_for_each_input() {
+    let corpus = planted();
+    let file = corpus.path("pages.parquet");
+    let input = corpus.path("lines.jsonl.gz");
+    assert_eq!(run_with_model("score", [&input, Path::new("-o"), &file]).code, 1);
+    let output = unbait(["score", "--format", "parquet", "--model"])
+        .arg(model_file())
+        .arg(&input)
+        .output()
+        .unwrap();
+    assert!(output.stdout == std::fs::read(&file).unwrap());
+    let target = tempfile::tempdir().unwrap();
+    let ended = run_with_model(
+        "score",
+        [
+            input.to_str().unwrap(),
+            corpus.path("rows.parquet").to_str().unwrap(),
+            "--format",
+            "parquet",
+            "-o",
+            target.path().to_str().unwrap(),
+        ],
+    );
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(std::fs::read(target.path().join("lines.jsonl.parquet")).unwrap() == output.stdout);
+    assert_eq!(rows(&target.path().join("rows.parquet")).num_rows(), 20);
 }

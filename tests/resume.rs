@@ -3,10 +3,14 @@
 //! `UNBAIT_KILLS` says how many runs are killed for each command; without it a few.
 #![cfg(unix)]
 
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Kills for each command when nothing else is asked for.
@@ -60,6 +64,46 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+/// An archive with pages, requests, and records that are bad, each a gzip member.
+fn archive(random: &mut Random, bytes: usize) -> Vec<u8> {
+    let mut archive = Vec::new();
+    let mut written = 0;
+    while written < bytes {
+        let (kind, block) = match random.below(10) {
+            0 => ("request", "GET / HTTP/1.1\r\n\r\n".to_owned()),
+            1..6 => {
+                let header = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+                (
+                    "response",
+                    format!("{header}<p>{}", random.page().replace("\n\n", "<p>")),
+                )
+            }
+            _ => ("conversion", random.page()),
+        };
+        let length = block.len() + usize::from(random.below(30) == 0);
+        written += length;
+        let record = format!(
+            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:record:{written}>\r\n\
+             Content-Length: {length}\r\n\r\n{block}\r\n\r\n"
+        );
+        archive.extend(gzip(record.as_bytes()));
+    }
+    archive
+}
+
+fn write_rows(path: &Path, random: &mut Random, rows: usize) {
+    let texts = (0..rows).map(|row| (row % 17 != 3).then(|| random.page()));
+    let texts: ArrayRef = Arc::new(StringArray::from_iter(texts));
+    let batch = RecordBatch::try_from_iter([("text", texts)]).unwrap();
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(90))
+        .build();
+    let mut writer =
+        ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
 /// Writes a corpus: large and small files, packed ones, pages, an empty file, and one that no page is in.
 fn write_corpus(folder: &Path) {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
@@ -71,6 +115,8 @@ fn write_corpus(folder: &Path) {
         write(&format!("deep/er/page{i}.txt"), random.page().as_bytes());
         write(&format!("small{i}.jsonl"), &json_lines(&mut random, 2000));
     }
+    write("archive.warc.gz", &archive(&mut random, 3 << 19));
+    write_rows(&folder.join("rows.parquet"), &mut random, 400);
     write("empty.jsonl", b"");
     write("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\0");
     write("z.html", format!("<main><p>{}</p></main>", random.page()).as_bytes());
@@ -234,6 +280,11 @@ fn a_folder_of_json_arrays_is_gone_on_with() {
         "--errors",
         "errors.jsonl",
     ]);
+}
+
+#[test]
+fn a_folder_of_parquet_files_is_gone_on_with() {
+    check(&["score", "in", "-o", "out/", "--format", "parquet"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use unbait::balance::{Balance, BodyLoss, Priority};
 use unbait::classifier::Classifier;
 use unbait::error::{Error, Result};
+use unbait::label::LabelSet;
 use unbait::page::{Page, PageKind};
 
 /// How labels are chosen by their probabilities.
@@ -51,6 +52,14 @@ impl ChoiceArgs {
             balance?;
         }
         Ok(Balances(balances))
+    }
+
+    /// The names of the labels to choose from, in their order.
+    pub fn names<'a>(&self, labels: &'a LabelSet) -> Vec<&'a str> {
+        let names = labels.names().iter().map(String::as_str);
+        names
+            .filter(|name| self.labels.is_empty() || self.labels.iter().any(|wanted| wanted == name))
+            .collect()
     }
 
     fn balance(&self, classifier: &Classifier, kind: PageKind) -> Result<Balance> {

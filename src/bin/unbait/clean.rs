@@ -6,9 +6,9 @@ use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
 use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into, reads_stdin};
 use crate::journal::Journal;
-use crate::mirror::Ending;
+use crate::mirror::{Ending, Mirror};
 use crate::output::{PackedFile, Results, Unfinished, json};
-use crate::target::{self, Target, open_journal};
+use crate::target::{self, Target, open_journal, refuse_packed_parquet};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -16,7 +16,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use unbait::analyzer::letters;
 use unbait::classifier::Classifier;
-use unbait::corpus::{BlockCounts, Format, Keys, Record, RecordPage};
+use unbait::corpus::row_table::RowTable;
+use unbait::corpus::{BlockCounts, Content, CorpusOptions, Format, Keys, PassedOver, Record, RecordPage};
 use unbait::error::{Error, Result};
 use unbait::label::{Label, LabelSet};
 use unbait::page::{Page, PageKind};
@@ -26,13 +27,16 @@ const EXAMPLE: &str = "\
 Example:
   unbait clean page.html > article.txt
   unbait clean crawl/ --keep body,caption --priority recall -o corpus.txt
-  unbait clean shards/ -o cleaned/ --removed removed.jsonl.gz";
+  unbait clean shards/ -o cleaned/ --removed removed.jsonl.gz
+  unbait clean crawl.warc.gz -o crawl.wet.gz";
 
 /// Print the blocks of pages that are worth keeping.
 ///
 /// JSON lines stay JSON lines: the text is replaced, or added to records that have HTML, `metadata.unbait` gets counts of the blocks,
-/// and all else stays as it is. Other pages are written as text, separated by blank lines: blocks of text pages stand as in the
-/// source, blocks of HTML pages are separated by blank lines.
+/// and all else stays as it is. Web archives and Parquet files keep their form in a folder of outputs, and in a file whose name ends as
+/// theirs: a page of an archive becomes a conversion record, as in WET files, with counts at Unbait-Kept and Unbait-Removed, a row gets
+/// the text, and a column `unbait` the counts. Other pages are written as text, separated by blank lines: blocks of text pages stand as
+/// in the source, blocks of HTML pages are separated by blank lines.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
@@ -49,7 +53,8 @@ pub struct Args {
     /// case and punctuation the first one
     #[arg(long, value_enum, value_name = "WHICH")]
     captions: Option<Captions>,
-    /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz. A folder (one
+    /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz. If it ends in
+    /// .warc, .wet or .parquet, all inputs are web archives, or the one input is a Parquet file, and so is the output. A folder (one
     /// that is there, or with a slash at the end) gets a file for each input, of the same name and at the same place in its folder;
     /// what becomes text only there gets the ending .txt
     #[arg(short, long, value_name = "FILE")]
@@ -82,13 +87,60 @@ const CAPTION: &str = "caption";
 
 /// A page as it is written.
 struct Cleaned {
-    text: String,
-    /// Whether it is a record, which stands on its own line, and no text.
-    is_record: bool,
+    kept: Kept,
     /// Of the file's name.
     ending: Ending,
     /// Lines of the file of removed blocks.
     removed: String,
+}
+
+/// What is kept of a page.
+enum Kept {
+    /// Text, with a line end if there is any.
+    Text(String),
+    /// A record of JSON lines, with its line end.
+    Line(String),
+    /// A record of a web archive.
+    Archived(Vec<u8>),
+    /// What a row of a Parquet file gets, by its number.
+    Row(u64, String, BlockCounts),
+}
+
+/// Whether web archives and Parquet files keep their form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// They become text.
+    Text,
+    /// Each file keeps its own.
+    Own,
+    /// The output is a web archive, and so is every input.
+    Archive,
+    /// The output is a Parquet file, and so is the input.
+    Table,
+}
+
+impl Form {
+    fn of(output: Option<&Path>) -> Result<Self> {
+        let Some(output) = output else {
+            return Ok(Self::Text);
+        };
+        if Mirror::is_wanted(output) {
+            return Ok(Self::Own);
+        }
+        match Format::of_name(output) {
+            Some(Format::Parquet) => refuse_packed_parquet(output).map(|()| Self::Table),
+            Some(Format::Warc) => Ok(Self::Archive),
+            Some(Format::Page | Format::JsonLines) | None => Ok(Self::Text),
+        }
+    }
+
+    fn keeps_archives(self) -> bool {
+        matches!(self, Self::Own | Self::Archive)
+    }
+
+    fn keeps_tables(self) -> bool {
+        matches!(self, Self::Own | Self::Table)
+    }
 }
 
 /// Which blocks are kept.
@@ -129,7 +181,14 @@ impl Choice {
 
 /// Runs the verb; `arguments` are those of the tool, its name first.
 pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
-    let options = args.read.options()?;
+    let form = Form::of(args.output.as_deref())?;
+    let options = CorpusOptions {
+        passed_over: match form.keeps_archives() {
+            true => PassedOver::HandedOn,
+            false => PassedOver::Dropped,
+        },
+        ..args.read.options()?
+    };
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
     let choice = Choice::new(args, classifier.labels())?;
@@ -155,9 +214,10 @@ pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
         choice: &choice,
         split: args.read.split(),
         keys: args.paths.keys(),
+        form,
         lists_removed: args.removed.is_some() || args.sidecar.is_some(),
     };
-    let mut writer = Writer::new(args, journal.as_ref())?;
+    let mut writer = Writer::new(args, form, classifier.labels(), journal.as_ref())?;
     let work = |record: &Record, page: RecordPage| cleaner.clean(record, &page);
     let ended = for_each_page_into(&args.paths, &options, work, &mut writer, journal)?;
     if ended.outcome.is_whole() {
@@ -172,6 +232,15 @@ struct Writer {
     removed: Option<PackedFile>,
     /// Whether nothing was written to the file.
     is_first: bool,
+    form: Form,
+    labels: Vec<String>,
+    keys: Keys,
+    /// The input that is read.
+    input: PathBuf,
+    /// The Parquet file that its rows go to.
+    table: Option<RowTable>,
+    /// Whether there was one.
+    has_table: bool,
 }
 
 /// How much of it can be gone on with.
@@ -180,10 +249,16 @@ struct Saved {
     target: target::Saved,
     removed: u64,
     has_text: bool,
+    has_table: bool,
 }
 
 impl Writer {
-    fn new(args: &Args, journal: Option<&Journal<inputs::Saved<Saved>>>) -> Result<Self> {
+    fn new(
+        args: &Args,
+        form: Form,
+        labels: &LabelSet,
+        journal: Option<&Journal<inputs::Saved<Saved>>>,
+    ) -> Result<Self> {
         let at = journal.map(|journal| journal.at().of(|saved| saved.taker.clone()));
         let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
         let mut target = Target::new(
@@ -201,8 +276,50 @@ impl Writer {
         Ok(Self {
             target,
             removed: removed.transpose()?,
-            is_first: at.is_none_or(|at| !at.saved.has_text),
+            is_first: at.as_ref().is_none_or(|at| !at.saved.has_text),
+            form,
+            labels: labels.names().to_vec(),
+            keys: args.paths.keys(),
+            input: PathBuf::new(),
+            table: None,
+            has_table: at.is_some_and(|at| at.saved.has_table),
         })
+    }
+
+    fn write_text(&mut self, text: &str) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if !std::mem::take(&mut self.is_first) {
+            self.target.write("\n")?;
+        }
+        self.target.write(text)
+    }
+
+    /// The table of the input that is read.
+    fn table(&mut self) -> Result<&mut RowTable> {
+        let table = match self.table.take() {
+            Some(table) => table,
+            None if self.has_table && !self.target.is_folder() => return Err(second_table(&self.input)),
+            None => {
+                self.has_table = true;
+                RowTable::new(&self.input, &self.keys, &self.labels)?
+            }
+        };
+        Ok(self.table.insert(table))
+    }
+
+    /// Makes that the input has an output of its form also when none of its records is good.
+    fn open_empty(&mut self) -> Result<()> {
+        match Format::of_name(&self.input) {
+            Some(Format::JsonLines) => self.target.open(Ending::Same).map(drop),
+            Some(Format::Warc) if self.form.keeps_archives() => self.target.open(Ending::Same).map(drop),
+            Some(Format::Parquet) if self.form.keeps_tables() => {
+                self.target.open(Ending::Same)?;
+                self.table().map(drop)
+            }
+            Some(Format::Page | Format::Warc | Format::Parquet) | None => Ok(()),
+        }
     }
 
     fn finish(self) -> Result<()> {
@@ -215,6 +332,7 @@ impl Taker<Cleaned> for Writer {
     type Saved = Saved;
 
     fn begin(&mut self, input: &Path) -> Result<()> {
+        input.clone_into(&mut self.input);
         self.target.begin(input)
     }
 
@@ -223,21 +341,34 @@ impl Taker<Cleaned> for Writer {
             removed.write(cleaned.removed.as_bytes())?;
         }
         self.is_first |= self.target.open(cleaned.ending)?;
-        if cleaned.text.is_empty() {
-            return Ok(());
+        match cleaned.kept {
+            Kept::Text(text) => self.write_text(&text),
+            Kept::Line(line) => {
+                self.is_first = false;
+                self.target.write(&line)
+            }
+            Kept::Archived(record) => self.target.write_archived(&record),
+            Kept::Row(row, text, counts) => {
+                let mut bytes = Vec::new();
+                self.table()?.add(row, text, counts, &mut bytes)?;
+                self.target.write_bytes(&bytes)
+            }
         }
-        if !self.is_first && !cleaned.is_record {
-            self.target.write("\n")?;
-        }
-        self.is_first = false;
-        self.target.write(&cleaned.text)
     }
 
-    fn end(&mut self, input: &Path, is_whole: bool) -> Result<Option<PathBuf>> {
-        // no record, or none that is good, makes a file without records
-        let is_lines = Format::of_name(input) == Some(Format::JsonLines);
-        if is_whole && is_lines {
-            self.target.open(Ending::Same)?;
+    fn hand_on(&mut self, record: &[u8]) -> Result<()> {
+        self.target.open(Ending::Same)?;
+        self.target.write_archived(record)
+    }
+
+    fn end(&mut self, _: &Path, is_whole: bool) -> Result<Option<PathBuf>> {
+        if is_whole {
+            self.open_empty()?;
+        }
+        if let Some(table) = self.table.take() {
+            let mut bytes = Vec::new();
+            table.finish(&mut bytes)?;
+            self.target.write_bytes(&bytes)?;
         }
         self.target.end()
     }
@@ -247,11 +378,32 @@ impl Taker<Cleaned> for Writer {
             target: self.target.checkpoint(behind)?,
             removed: self.removed.as_mut().map_or(Ok(0), PackedFile::checkpoint)?,
             has_text: !self.is_first,
+            has_table: self.has_table,
         })
     }
 
     fn is_packed(&self) -> bool {
         self.target.is_packed() || self.removed.as_ref().is_some_and(PackedFile::is_packed)
+    }
+}
+
+fn other_format(input: &Path, wanted: &str) -> Error {
+    Error::Option {
+        option: "-o",
+        problem: format!(
+            "{} is no {wanted}, as the output is by its name; name a folder, or a file with another ending",
+            input.display()
+        ),
+    }
+}
+
+fn second_table(input: &Path) -> Error {
+    Error::Option {
+        option: "-o",
+        problem: format!(
+            "a Parquet file can have the rows of one file, and {} is a second one; name a folder",
+            input.display()
+        ),
     }
 }
 
@@ -287,6 +439,7 @@ struct Cleaner<'a> {
     choice: &'a Choice,
     split: Split,
     keys: Keys,
+    form: Form,
     lists_removed: bool,
 }
 
@@ -304,24 +457,41 @@ impl Cleaner<'_> {
         } else {
             String::new()
         };
-        let written = record.with_text(&self.keys, &text, &self.counts(&labels, &is_kept))?;
-        let is_record = written.is_some();
-        let mut text = written.unwrap_or(text);
-        if !text.is_empty() {
-            text.push('\n');
-        }
+        let kept = self.kept(record, text, self.counts(&labels, &is_kept))?;
+        let ending = match (&kept, record.has_text_form(page.kind)) {
+            (Kept::Text(_), false) => Ending::Text,
+            (Kept::Text(_), true) | (Kept::Line(_) | Kept::Archived(_) | Kept::Row(..), _) => Ending::Same,
+        };
         Ok(Worked {
-            result: Cleaned {
-                text,
-                is_record,
-                ending: match record.has_text_form(page.kind) {
-                    true => Ending::Same,
-                    false => Ending::Text,
-                },
-                removed,
-            },
+            result: Cleaned { kept, ending, removed },
             remark,
         })
+    }
+
+    /// The text in the form that it is written in.
+    fn kept(&self, record: &Record, mut text: String, counts: BlockCounts) -> Result<Kept> {
+        if self.form.keeps_archives()
+            && let Some(record) = record.archived_with_text(&text, &counts)
+        {
+            return Ok(Kept::Archived(record));
+        }
+        if self.form.keeps_tables() && matches!(record.content, Content::Row(_)) {
+            return Ok(Kept::Row(record.place.record, text, counts));
+        }
+        match self.form {
+            Form::Archive => return Err(other_format(&record.place.file, "web archive")),
+            Form::Table => return Err(other_format(&record.place.file, "Parquet file")),
+            Form::Text | Form::Own => {}
+        }
+        match record.with_text(&self.keys, &text, &counts)? {
+            Some(line) => Ok(Kept::Line(line + "\n")),
+            None => {
+                if !text.is_empty() {
+                    text.push('\n');
+                }
+                Ok(Kept::Text(text))
+            }
+        }
     }
 
     fn counts(&self, labels: &[Label], is_kept: &[bool]) -> BlockCounts {

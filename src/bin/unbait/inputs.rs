@@ -17,7 +17,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use unbait::classifier::Classifier;
-use unbait::corpus::{Content, CorpusOptions, Format, Keys, Place, Record, RecordPage, Records, unpacked_name};
+use unbait::corpus::{
+    Content, CorpusOptions, Format, Keys, PassedOver, Place, Record, RecordPage, Records, unpacked_name,
+};
 use unbait::error::{Error, Result};
 use unbait::page::{Page, PageKind, PageOptions, encoding_by_name};
 use unbait::segment::Split;
@@ -222,6 +224,14 @@ pub trait Taker<T> {
     /// When it cannot be written.
     fn take(&mut self, result: T) -> Result<()>;
 
+    /// Takes a record of a web archive without a page, as it stands there, when such records are handed on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn hand_on(&mut self, _record: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
     /// The input is done, and `is_whole` unless it could not be read (to its end); where its results stand, if they are a file of their
     /// own.
     ///
@@ -238,6 +248,11 @@ pub trait Taker<T> {
 
     /// Whether each checkpoint makes what is written longer, because it is packed in members.
     fn is_packed(&self) -> bool;
+
+    /// Whether there can be a checkpoint behind a record; else an input that is not done is begun again.
+    fn stops_within(&self) -> bool {
+        true
+    }
 }
 
 /// Takes results by a function.
@@ -290,7 +305,14 @@ struct HandledRecord<T> {
     /// Where it ends, in bytes of the unpacked file, when there can be a checkpoint.
     behind: Option<u64>,
     is_whole_file: bool,
-    result: Result<Option<Found<T>>>,
+    result: Result<Handed<T>>,
+}
+
+/// A page with its result, or what there was instead.
+enum Handed<T> {
+    Found(Found<T>),
+    /// A record without a page, as it stands in its archive when it is handed on.
+    WithoutPage(Option<Vec<u8>>),
 }
 
 /// A page with its result.
@@ -561,7 +583,7 @@ impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
         self.bytes += RECORD_BYTES;
         self.counts.has_corpus |= !handled.is_whole_file;
         match handled.result {
-            Ok(Some(found)) => {
+            Ok(Handed::Found(found)) => {
                 self.counts.done += 1;
                 self.bytes += found.bytes;
                 self.taker.take(found.worked.result)?;
@@ -573,7 +595,13 @@ impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
                     found.unreadable_bytes,
                 );
             }
-            Ok(None) => self.counts.without_page += 1,
+            Ok(Handed::WithoutPage(record)) => {
+                self.counts.without_page += 1;
+                if let Some(record) = record {
+                    self.bytes += record.len();
+                    self.taker.hand_on(&record)?;
+                }
+            }
             Err(error @ (Error::Changed { .. } | Error::Option { .. })) => return Err(error),
             Err(error) => {
                 self.counts.failed += 1;
@@ -588,7 +616,7 @@ impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
                 }
             }
         }
-        if self.bytes >= CHECKPOINT_BYTES && handled.behind.is_some() {
+        if self.bytes >= CHECKPOINT_BYTES && handled.behind.is_some() && self.taker.stops_within() {
             self.checkpoint(handled.behind, false)?;
             self.is_within = true;
         }
@@ -666,12 +694,16 @@ fn handle<T>(
         }
     };
     let is_whole_file = record.is_whole_file();
+    let (place, behind) = (record.place.clone(), record.end);
     let worked = || {
         let Some(page) = record.page(options)? else {
-            return Ok(None);
+            return Ok(Handed::WithoutPage(match options.passed_over {
+                PassedOver::Dropped => None,
+                PassedOver::HandedOn => record.into_archived(),
+            }));
         };
         let (id, unreadable_bytes) = (page.page.id.clone(), unreadable_bytes(&page.page));
-        Ok(Some(Found {
+        Ok(Handed::Found(Found {
             id,
             bytes: page.page.text.len(),
             worked: work(&record, page)?,
@@ -680,8 +712,8 @@ fn handle<T>(
     };
     let result = worked();
     Handled::Record(HandledRecord {
-        place: Some(record.place),
-        behind: record.end,
+        place: Some(place),
+        behind,
         is_whole_file,
         result,
     })
@@ -693,7 +725,7 @@ fn size(item: &Item) -> usize {
         return 0;
     };
     match &record.content {
-        Content::Page(bytes) | Content::Json(bytes) => bytes.len(),
+        Content::Page(bytes) | Content::Json(bytes) | Content::Other(bytes) => bytes.len(),
         Content::Warc(record) => record.bytes(),
         Content::Row(row) => row.bytes(),
         Content::File => 0,

@@ -44,6 +44,8 @@ pub enum Ending {
     JsonLines,
     /// It is one JSON value: `.json`, in the same way.
     Json,
+    /// It is a Parquet file, which is packed within: `.parquet`.
+    Parquet,
 }
 
 impl Ending {
@@ -54,6 +56,7 @@ impl Ending {
             Self::Tsv => Some("tsv"),
             Self::JsonLines => Some("jsonl"),
             Self::Json => Some("json"),
+            Self::Parquet => Some("parquet"),
         }
     }
 }
@@ -134,6 +137,16 @@ impl Mirror {
             .map_or(Ok(()), |current| current.file.write(bytes))
     }
 
+    /// Ends a record of a web archive.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn end_archived(&mut self) -> Result<()> {
+        self.current
+            .as_mut()
+            .map_or(Ok(()), |current| current.file.end_archived())
+    }
+
     /// Hands over what was written to the input's file; its ending and its bytes so far, if it has begun.
     ///
     /// # Errors
@@ -171,12 +184,14 @@ impl Mirror {
     fn target(&self, input: &Path, ending: Ending) -> PathBuf {
         let name = name_within(&self.inputs, input);
         let target = self.folder.join(name);
-        let Some(ending) = ending.as_str() else {
+        let Some(name_ending) = ending.as_str() else {
             return target;
         };
         let mut longer = target.with_file_name(unpacked_name(Path::new(target.file_name().unwrap_or_default())));
-        longer.as_mut_os_string().push(format!(".{ending}"));
-        if let Some(packing) = Packing::of_name(name) {
+        longer.as_mut_os_string().push(format!(".{name_ending}"));
+        if let Some(packing) = Packing::of_name(name)
+            && ending != Ending::Parquet
+        {
             longer.as_mut_os_string().push(format!(".{}", packing.ending()));
         }
         longer
@@ -227,6 +242,7 @@ mod tests {
         assert_eq!(target("in/b/c.html", Ending::JsonLines), "out/b/c.html.jsonl");
         assert_eq!(target("in/b/c.html", Ending::Json), "out/b/c.html.json");
         assert_eq!(target("in/b/c.warc.gz", Ending::Tsv), "out/b/c.warc.tsv.gz");
+        assert_eq!(target("in/b/c.warc.gz", Ending::Parquet), "out/b/c.warc.parquet");
         assert_eq!(target("-", Ending::Same), "out/-");
     }
 }

@@ -69,6 +69,14 @@ impl Results {
         written.map_err(|source| Error::Output { source })
     }
 
+    /// Writes bytes that are no text.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out.write_all(bytes).map_err(|source| Error::Output { source })
+    }
+
     /// Hands over what was written so far.
     pub fn flush(&mut self) -> Result<()> {
         self.out.flush().map_err(|source| Error::Output { source })
@@ -179,6 +187,17 @@ impl PackedFile {
             other @ (State::Between(_) | State::Failed) => other,
         };
         Ok(())
+    }
+
+    /// Ends a record of a web archive: in gzip each has a member of its own, so that it can be unpacked from its place on.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn end_archived(&mut self) -> Result<()> {
+        match self.packing {
+            Some(Packing::Gzip) => self.end_member(),
+            Some(Packing::Zstd | Packing::Bzip2 | Packing::Xz) | None => Ok(()),
+        }
     }
 
     /// Ends the member and hands everything over to the system; the bytes of the file so far, with which it can be gone on with.

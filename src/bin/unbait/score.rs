@@ -6,9 +6,9 @@ use crate::Outcome;
 use crate::choice::{Balances, ChoiceArgs};
 use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into};
 use crate::journal::Journal;
-use crate::mirror::Ending;
+use crate::mirror::{Ending, Mirror};
 use crate::output::{Results, json};
-use crate::target::{self, Target, open_journal};
+use crate::target::{self, Target, open_journal, refuse_packed_parquet};
 use crate::terminal::{style, visible, width, wrapped};
 use clap::ValueEnum;
 use ndarray::{Array2, ArrayView1};
@@ -18,8 +18,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use unbait::balance::Balance;
 use unbait::classifier::Classifier;
+use unbait::corpus::page_table::{BlockRow, PageRow, PageTable, RowPer};
 use unbait::corpus::{self, Content, Record, RecordPage};
-use unbait::error::Result;
+use unbait::error::{Error, Result};
 use unbait::exchange::{ExportFormat, Exporter, Frame, LabelledBlocks};
 use unbait::html::{Document, ElementId};
 use unbait::label::{Label, LabelSet};
@@ -30,6 +31,7 @@ const EXAMPLE: &str = "\
 Example:
   unbait score page.html --format text
   unbait score crawl/ --threshold promo=0.8 > blocks.jsonl
+  unbait score crawl/ -o blocks.parquet
   unbait score documents/ --format dolma -o attributes/unbait/
   unbait score page.html --format label-studio -o tasks.json";
 
@@ -43,15 +45,16 @@ pub struct Args {
     read: ReadArgs,
     #[command(flatten)]
     choice: ChoiceArgs,
-    /// How results are written; without it: terminal on a terminal, else jsonl
+    /// How results are written; without it: terminal on a terminal, parquet to a file with this ending, else jsonl
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// What a line of JSON is: a page with its blocks, or a block with its page's id; the other formats are by block anyway
+    /// What a line of JSON or a row of a Parquet file is: a page with its blocks, or a block with its page's id; the other formats are
+    /// by block anyway
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Per::Page)]
     per: Per,
     /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz. A folder (one
     /// that is there, or with a slash at the end) gets a file for each input, packed as it is, at the same place in its folder, and of
-    /// the same name if both have JSON lines, else with .jsonl, .json, .tsv or .txt behind it
+    /// the same name if both have JSON lines, else with .jsonl, .json, .tsv, .txt or .parquet behind it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Keep what is done when the run is stopped or killed: the same command goes on from there, and gives the same bytes. What it needs
@@ -73,6 +76,8 @@ enum Format {
     Tsv,
     /// One block a line: label, tab, text
     Text,
+    /// A Parquet file with a row a page that has a list of its blocks, or a row a block (--per); also when -o ends in .parquet
+    Parquet,
     /// Attributes of dolma, a line for each document in their order: for each label `unbait__blocks__LABEL`, with start, end (in
     /// code points of the document's text) and probability of the blocks that have it. It stops at a bad record, as with --strict:
     /// the rows behind it would be those of other documents
@@ -118,10 +123,7 @@ pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
     let options = args.read.options()?;
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
-    let is_for_people = args.output.is_none() && std::io::stdout().is_terminal();
-    let format = args
-        .format
-        .unwrap_or(if is_for_people { Format::Terminal } else { Format::Jsonl });
+    let format = Format::of(args)?;
     let journal = open_journal(
         args.resume,
         args.output.as_deref(),
@@ -133,14 +135,15 @@ pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
         return Ok(outcome);
     }
     let writing = Writing::new(format, args.per, classifier.labels())?;
-    let mut writer = Writer::new(args, format, writing.frame(), journal.as_ref())?;
+    let names = args.choice.names(classifier.labels());
+    let mut writer = Writer::new(args, format, writing.frame(), &names, journal.as_ref())?;
     let split = args.read.split();
     let work = |record: &Record, page: RecordPage| {
         let (scored, balance) = score(page, split, &classifier, &balances)?;
         Ok(Worked {
             result: Written {
-                text: written(&scored, classifier.labels(), balance, &writing)?,
-                ending: format.ending(matches!(record.content, Content::Json(_))),
+                ending: format.ending(content_format(record)),
+                result: written(&scored, classifier.labels(), balance, &writing)?,
             },
             remark: scored.labels.is_empty().then_some("no visible text"),
         })
@@ -160,31 +163,87 @@ pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
     ended.finish()
 }
 
+/// The format of the file that a record is of, as far as it can be that of results.
+fn content_format(record: &Record) -> Option<corpus::Format> {
+    match &record.content {
+        Content::Json(_) => Some(corpus::Format::JsonLines),
+        Content::Row(_) => Some(corpus::Format::Parquet),
+        Content::File | Content::Page(_) | Content::Warc(_) | Content::Other(_) => None,
+    }
+}
+
 impl Format {
-    /// How the name of a file of results differs from that of what was scored, which may have JSON lines.
-    fn ending(self, is_of_lines: bool) -> Ending {
-        match self {
-            Self::Jsonl | Self::Dolma | Self::Prodigy | Self::Doccano | Self::Finerweb if is_of_lines => Ending::Same,
-            Self::Jsonl | Self::Dolma | Self::Prodigy | Self::Doccano | Self::Finerweb => Ending::JsonLines,
-            Self::LabelStudio => Ending::Json,
-            Self::Tsv => Ending::Tsv,
-            Self::Terminal | Self::Text | Self::Fasttext => Ending::Text,
+    /// The format that is asked for, by name or by the output's ending.
+    fn of(args: &Args) -> Result<Self> {
+        let is_parquet = |output: &Path| corpus::Format::of_name(output) == Some(corpus::Format::Parquet);
+        let is_for_people = args.output.is_none() && std::io::stdout().is_terminal();
+        let format = match (args.format, &args.output) {
+            (Some(format), _) => format,
+            (None, Some(output)) if is_parquet(output) && !Mirror::is_wanted(output) => Self::Parquet,
+            (None, _) if is_for_people => Self::Terminal,
+            (None, _) => Self::Jsonl,
+        };
+        let refused = |option, problem: &str| Error::Option {
+            option,
+            problem: problem.to_owned(),
+        };
+        match (format, &args.output) {
+            (Self::Parquet, None) if is_for_people => Err(refused(
+                "--format",
+                "a Parquet file is nothing for a terminal; name a file with -o",
+            )),
+            (Self::Parquet, Some(output)) if !Mirror::is_wanted(output) => {
+                refuse_packed_parquet(output)?;
+                match args.resume {
+                    true => Err(refused(
+                        "--resume",
+                        "one Parquet file for all inputs cannot be gone on with; name a folder, which gets one for each",
+                    )),
+                    false => Ok(format),
+                }
+            }
+            (_, _) => Ok(format),
+        }
+    }
+
+    /// How the name of a file of results differs from that of what was scored, when that is of this format.
+    fn ending(self, scored: Option<corpus::Format>) -> Ending {
+        match (self, scored) {
+            (
+                Self::Jsonl | Self::Dolma | Self::Prodigy | Self::Doccano | Self::Finerweb,
+                Some(corpus::Format::JsonLines),
+            )
+            | (Self::Parquet, Some(corpus::Format::Parquet)) => Ending::Same,
+            (Self::Jsonl | Self::Dolma | Self::Prodigy | Self::Doccano | Self::Finerweb, _) => Ending::JsonLines,
+            (Self::LabelStudio, _) => Ending::Json,
+            (Self::Tsv, _) => Ending::Tsv,
+            (Self::Terminal | Self::Text | Self::Fasttext, _) => Ending::Text,
+            (Self::Parquet, _) => Ending::Parquet,
         }
     }
 }
 
-/// The result of a page.
+/// The result of a page, and how the name of its file ends.
 struct Written {
-    text: String,
+    result: Scores,
     ending: Ending,
+}
+
+/// What is written of a page.
+enum Scores {
+    Text(String),
+    Row(PageRow),
 }
 
 /// Writes results.
 struct Writer {
     target: Target,
+    format: Format,
     frame: Frame,
-    /// How the name of the file of results of JSON lines differs from theirs.
-    ending_of_lines: Ending,
+    /// The Parquet file that rows go to, when there are any, and what one is made with.
+    table: Option<PageTable>,
+    names: Vec<String>,
+    per: Per,
     /// Whether the file is for people and has no styles.
     is_plain: bool,
     /// Whether nothing was written to the file.
@@ -202,7 +261,13 @@ struct Saved {
 }
 
 impl Writer {
-    fn new(args: &Args, format: Format, frame: Frame, journal: Option<&Journal<inputs::Saved<Saved>>>) -> Result<Self> {
+    fn new(
+        args: &Args,
+        format: Format,
+        frame: Frame,
+        names: &[&str],
+        journal: Option<&Journal<inputs::Saved<Saved>>>,
+    ) -> Result<Self> {
         let at = journal.map(|journal| journal.at().of(|saved| saved.taker.clone()));
         let stdout = || match format == Format::Terminal {
             true => Results::styled(color(args.color)),
@@ -221,8 +286,11 @@ impl Writer {
         }
         let mut writer = Self {
             target,
+            format,
             frame,
-            ending_of_lines: format.ending(true),
+            table: None,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            per: args.per,
             is_plain: format == Format::Terminal && args.output.is_some(),
             is_first: at.as_ref().is_none_or(|at| !at.saved.has_begun),
             has_page: at.is_some_and(|at| at.saved.has_page),
@@ -251,9 +319,23 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what stands behind the last result.
+    /// Writes what stands behind the last result, of which there may be none.
     fn end_file(&mut self) -> Result<()> {
-        self.target.write(self.frame.closing)
+        if self.format != Format::Parquet {
+            return self.target.write(self.frame.closing);
+        }
+        let mut bytes = Vec::new();
+        self.take_table()?.finish(&mut bytes)?;
+        self.target.write_bytes(&bytes)
+    }
+
+    /// The table that rows go to, or a new one.
+    fn take_table(&mut self) -> Result<PageTable> {
+        let per = match self.per {
+            Per::Page => RowPer::Page,
+            Per::Block => RowPer::Block,
+        };
+        self.table.take().map_or_else(|| PageTable::new(&self.names, per), Ok)
     }
 }
 
@@ -269,21 +351,30 @@ impl Taker<Written> for Writer {
         if std::mem::replace(&mut self.has_page, true) {
             self.target.write(self.frame.between)?;
         }
-        match self.is_plain {
-            true => self
-                .target
-                .write(&anstream::adapter::strip_str(&written.text).to_string()),
-            false => self.target.write(&written.text),
+        match written.result {
+            Scores::Text(text) if self.is_plain => {
+                let plain = anstream::adapter::strip_str(&text).to_string();
+                self.target.write(&plain)
+            }
+            Scores::Text(text) => self.target.write(&text),
+            Scores::Row(row) => {
+                let mut bytes = Vec::new();
+                let mut table = self.take_table()?;
+                table.add(row, &mut bytes)?;
+                self.table = Some(table);
+                self.target.write_bytes(&bytes)
+            }
         }
     }
 
     fn end(&mut self, input: &Path, is_whole: bool) -> Result<Option<PathBuf>> {
         // no record, or none that is good, makes a file without records
-        let is_lines = corpus::Format::of_name(input) == Some(corpus::Format::JsonLines);
-        if is_whole && is_lines {
-            self.open(self.ending_of_lines)?;
+        let format = corpus::Format::of_name(input);
+        let has_records = format.is_some_and(|format| format != corpus::Format::Page);
+        if is_whole && has_records {
+            self.open(self.format.ending(format))?;
         }
-        if self.target.is_folder() {
+        if self.target.has_file() {
             self.end_file()?;
         }
         self.target.end()
@@ -299,6 +390,10 @@ impl Taker<Written> for Writer {
 
     fn is_packed(&self) -> bool {
         self.target.is_packed()
+    }
+
+    fn stops_within(&self) -> bool {
+        self.format != Format::Parquet
     }
 }
 
@@ -337,6 +432,7 @@ enum Writing<'l> {
     Jsonl(Per),
     Tsv,
     Text,
+    Parquet,
     Records(Exporter<'l>, Frame),
 }
 
@@ -348,6 +444,7 @@ impl<'l> Writing<'l> {
             Format::Jsonl => Ok(Self::Jsonl(per)),
             Format::Tsv => Ok(Self::Tsv),
             Format::Text => Ok(Self::Text),
+            Format::Parquet => Ok(Self::Parquet),
             Format::Dolma => records(ExportFormat::Dolma),
             Format::LabelStudio => records(ExportFormat::LabelStudio),
             Format::Prodigy => records(ExportFormat::Prodigy),
@@ -360,7 +457,7 @@ impl<'l> Writing<'l> {
     /// What stands around the pages of a file.
     fn frame(&self) -> Frame {
         match self {
-            Self::Terminal | Self::Jsonl(_) | Self::Text => Frame::NONE,
+            Self::Terminal | Self::Jsonl(_) | Self::Text | Self::Parquet => Frame::NONE,
             Self::Tsv => Frame {
                 opening: "id\ti\tlabel\tp\ttext\n",
                 ..Frame::NONE
@@ -370,33 +467,35 @@ impl<'l> Writing<'l> {
     }
 }
 
-fn written(scored: &Scored, names: &LabelSet, balance: &Balance, writing: &Writing<'_>) -> Result<String> {
-    match writing {
-        Writing::Terminal => Ok(terminal_view(scored, names)),
+fn written(scored: &Scored, names: &LabelSet, balance: &Balance, writing: &Writing<'_>) -> Result<Scores> {
+    let text = match writing {
+        Writing::Terminal => terminal_view(scored, names),
         Writing::Jsonl(per) => {
             let page = scored_page(scored, names, balance);
             match per {
-                Per::Page => Ok(json(&page)? + "\n"),
+                Per::Page => json(&page)? + "\n",
                 Per::Block => page
                     .blocks
                     .into_iter()
                     .map(|block| Ok(json(&BlockOfPage { head: page.head, block })? + "\n"))
-                    .collect(),
+                    .collect::<Result<_>>()?,
             }
         }
-        Writing::Tsv => Ok(tab_separated(scored, names)),
-        Writing::Text => Ok(scored
+        Writing::Tsv => tab_separated(scored, names),
+        Writing::Text => scored
             .blocks()
             .map(|(_, block, label, _)| format!("{}\t{}\n", names.name(label), block.text))
-            .collect()),
+            .collect(),
+        Writing::Parquet => return Ok(Scores::Row(page_row(scored, names, balance))),
         Writing::Records(exporter, _) => exporter.record(&LabelledBlocks {
             page: &scored.page,
             url: scored.url.as_deref(),
             blocks: &scored.segmented.blocks,
             labels: &scored.labels,
             probabilities: scored.probabilities.view(),
-        }),
-    }
+        })?,
+    };
+    Ok(Scores::Text(text))
 }
 
 impl Scored {
@@ -521,6 +620,26 @@ fn element_path(document: &Document, container: ElementId) -> String {
 }
 
 // ---- tables
+
+fn page_row(scored: &Scored, names: &LabelSet, balance: &Balance) -> PageRow {
+    let page = scored_page(scored, names, balance);
+    let row = |block: ScoredBlock<'_>| BlockRow {
+        start: block.start,
+        end: block.end,
+        label: block.label.to_owned(),
+        p: block.p.0.iter().map(|(_, p)| *p).collect(),
+        text: block.text.to_owned(),
+        tag: block.tag.map(str::to_owned),
+        path: block.path,
+    };
+    PageRow {
+        id: page.head.id.to_owned(),
+        url: page.head.url.map(str::to_owned),
+        kind: scored.page.kind,
+        language: scored.language,
+        blocks: page.blocks.into_iter().map(row).collect(),
+    }
+}
 
 fn tab_separated(scored: &Scored, names: &LabelSet) -> String {
     let id = escaped(&scored.page.id);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use unbait::classifier::Classifier;
+use unbait::corpus::packed::Packing;
 use unbait::error::{Error, Result};
 
 /// Where results go.
@@ -136,6 +137,11 @@ impl Target {
         matches!(self.place, Place::Folder(..))
     }
 
+    /// Whether the input has a file of its own, which has begun.
+    pub fn has_file(&self) -> bool {
+        matches!(&self.place, Place::Folder(_, mirror) if mirror.path().is_some())
+    }
+
     /// Whether one file gets all results, packed.
     pub fn is_packed(&self) -> bool {
         matches!(&self.place, Place::File(file) if file.is_packed())
@@ -194,13 +200,37 @@ impl Target {
     /// # Errors
     /// [`Error::Write`], [`Error::Output`].
     pub fn write(&mut self, text: &str) -> Result<()> {
-        if let Some(sidecar) = &mut self.sidecar {
-            sidecar.write(text.as_bytes());
-        }
         match &mut self.place {
             Place::Stdout(results) => results.write(text),
-            Place::File(file) => file.write(text.as_bytes()),
-            Place::Folder(_, mirror) => mirror.write(text.as_bytes()),
+            Place::File(_) | Place::Folder(..) => self.write_bytes(text.as_bytes()),
+        }
+    }
+
+    /// Writes bytes that need not be text.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Output`].
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(sidecar) = &mut self.sidecar {
+            sidecar.write(bytes);
+        }
+        match &mut self.place {
+            Place::Stdout(results) => results.write_bytes(bytes),
+            Place::File(file) => file.write(bytes),
+            Place::Folder(_, mirror) => mirror.write(bytes),
+        }
+    }
+
+    /// Writes a record of a web archive.
+    ///
+    /// # Errors
+    /// As [`Self::write_bytes`].
+    pub fn write_archived(&mut self, record: &[u8]) -> Result<()> {
+        self.write_bytes(record)?;
+        match &mut self.place {
+            Place::Stdout(_) => Ok(()),
+            Place::File(file) => file.end_archived(),
+            Place::Folder(_, mirror) => mirror.end_archived(),
         }
     }
 
@@ -255,6 +285,24 @@ impl Target {
             Place::Folder(_, mut mirror) => mirror.end()?,
         }
         self.sidecar.map_or(Ok(()), |mut sidecar| sidecar.close())
+    }
+}
+
+/// Refuses a Parquet file that would be packed as a whole, which nobody reads.
+///
+/// # Errors
+/// [`Error::Option`].
+pub fn refuse_packed_parquet(output: &Path) -> Result<()> {
+    match Packing::of_name(output) {
+        None => Ok(()),
+        Some(packing) => Err(Error::Option {
+            option: "-o",
+            problem: format!(
+                "a Parquet file is packed within; name {} without .{}",
+                output.display(),
+                packing.ending()
+            ),
+        }),
     }
 }
 
