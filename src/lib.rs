@@ -51,7 +51,7 @@
 //! | | [`page_fit`] | page features and gold to a page model |
 //! | | [`train`] | labelled pages to a classifier |
 //! | corpus | [`heavy_hitters`], [`stats`] | the heaviest names of a stream; labelled pages to what a corpus is made of |
-//! | | [`corpus`] | files of a corpus to records and pages, and back: JSON lines, WARC and Parquet, packed or not |
+//! | | [`corpus`] | files of a corpus to records and pages, and back: JSON lines, WARC and Parquet, packed or not; cleaned files to what they were |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use unbait::classifier::Classifier;
 
 /// Documents whose examples need the shipped model.
-const OF_THE_SHIPPED_MODEL: [&str; 11] = [
+const OF_THE_SHIPPED_MODEL: [&str; 12] = [
     "README.md",
     "tests/cli/score.md",
     "tests/cli/clean.md",
@@ -18,6 +18,7 @@ const OF_THE_SHIPPED_MODEL: [&str; 11] = [
     "tests/cli/stats.md",
     "tests/cli/config.md",
     "tests/cli/exchange.md",
+    "tests/cli/restore.md",
 ];
 
 /// Documents whose examples make their own model or need none.

@@ -18,6 +18,7 @@ mod man;
 mod mirror;
 mod output;
 mod progress;
+mod restore;
 mod score;
 mod sidecar;
 mod stats;
@@ -53,6 +54,7 @@ Exit codes:
 enum Verb {
     Score(score::Args),
     Clean(clean::Args),
+    Restore(restore::Args),
     Stats(stats::Args),
     Explain(explain::Args),
     Train(train::Args),
@@ -119,6 +121,7 @@ fn run(command: &Command, line: &CommandLine) -> Result<Outcome> {
     match parse(command, line).verb {
         Verb::Score(args) => score::run(&args, &line.arguments),
         Verb::Clean(args) => clean::run(&args, &line.arguments),
+        Verb::Restore(args) => restore::run(&args),
         Verb::Stats(args) => stats::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Train(args) => train::run(&args),
