@@ -946,7 +946,7 @@ fn a_parquet_file_has_the_rows_of_one_and_is_not_packed_again() {
         (
             vec![source.as_path(), &more],
             "new.parquet",
-            "new.parquet can have the rows of one file",
+            "more.parquet is a second one; name a folder",
         ),
         (vec![source.as_path()], "new.parquet.gz", "is packed within"),
     ] {

@@ -356,6 +356,8 @@ fn no_second_original_is_written_over_the_first() {
         "{}",
         restored.stderr
     );
+    // the undo file of the file is not one of the folder's without an output
+    assert_eq!(restored.stderr.lines().count(), 1, "{}", restored.stderr);
 }
 
 #[test]
