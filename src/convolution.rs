@@ -3,7 +3,11 @@
 //! The blocks of a page are its one dimension, and beyond the page everything is zero. All units are rectified, so that for one page
 //! the network is a sum of its inputs with fixed factors, which is what [`Network::backward`] finds and an explanation adds up.
 //! (Dilated residual convolutions over a sequence: Bai, Kolter and Koltun 2018, "An Empirical Evaluation of Generic Convolutional
-//! and Recurrent Networks for Sequence Modeling", here without causality.)
+//! and Recurrent Networks for Sequence Modeling", here without causality.) The sums of one unit are added in the same order whatever the
+//! width of the machine's vectors, so that every machine finds the same numbers.
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, f32x16};
 
 /// Units of each layer. Fixed, so that the sums over them stay in registers. (On the labelled pages, 3 of 5 folds by site, 24, 32, 48
 /// and 64 units were tried; `models/README.md`.)
@@ -52,6 +56,9 @@ pub struct Activations {
 }
 
 const NOTHING: Units = [0.0; UNITS];
+
+/// Rows of zeros on both sides of a page, for the taps that reach beyond it; the last layer reaches farthest.
+const BEYOND: usize = DILATIONS[DILATIONS.len() - 1];
 
 impl Convolution {
     fn zero() -> Self {
@@ -119,41 +126,42 @@ impl Network {
             "rows of {} inputs",
             self.inputs()
         );
-        let mut hidden: Vec<Units> = inputs
-            .chunks_exact(self.inputs())
-            .map(|row| {
-                let mut sums = self.first_bias;
-                add_product_of_few(row, &self.first, &mut sums);
-                rectified(sums)
-            })
-            .collect();
+        dispatch!(Level::new(), simd => self.run_with(simd, inputs, keep))
+    }
+
+    #[inline(always)]
+    fn run_with<S: Simd>(&self, simd: S, inputs: &[f32], keep: bool) -> Activations {
+        let blocks = inputs.len() / self.inputs();
+        let mut hidden = vec![NOTHING; BEYOND + blocks + BEYOND];
+        let mut sums = vec![NOTHING; blocks];
+        let weights = &self.first[..used_inputs(inputs, self.inputs())];
+        products(simd, &self.first_bias, &mut sums, |block| {
+            [(&inputs[block * self.inputs()..][..weights.len()], weights)]
+        });
+        hidden[BEYOND..][..blocks].copy_from_slice(&sums);
         let mut activations = Activations {
-            first: if keep { hidden.clone() } else { Vec::new() },
+            first: if keep { sums.clone() } else { Vec::new() },
             added: Vec::new(),
             given: Vec::new(),
             last: Vec::new(),
         };
         for (layer, dilation) in self.layers.iter().zip(DILATIONS) {
-            let mut sums = vec![layer.bias; hidden.len()];
-            for (tap, weights) in layer.taps.iter().enumerate() {
-                let (out, of) = shifted(hidden.len(), tap, dilation);
-                for (sums, units) in sums[out].iter_mut().zip(&hidden[of]) {
-                    add_product(units, weights, sums);
-                }
-            }
-            for sums in &mut sums {
-                *sums = rectified(*sums);
-            }
+            let taps: [(usize, &[Units]); TAPS] =
+                std::array::from_fn(|tap| (BEYOND + tap * dilation - dilation, &layer.taps[tap][..UNITS]));
+            products(simd, &layer.bias, &mut sums, |block| {
+                taps.map(|(from, weights)| (&hidden[block + from][..], weights))
+            });
+            let page = &mut hidden[BEYOND..][..blocks];
             if keep {
-                activations.given.push(hidden.clone());
+                activations.given.push(page.to_vec());
+                activations.added.push(sums.clone());
             }
-            for (units, sums) in hidden.iter_mut().zip(&sums) {
+            for (units, sums) in page.iter_mut().zip(&sums) {
                 add(units, sums);
             }
-            if keep {
-                activations.added.push(sums);
-            }
         }
+        hidden.truncate(BEYOND + blocks);
+        hidden.drain(..BEYOND);
         activations.last = hidden;
         activations
     }
@@ -225,8 +233,80 @@ fn shifted(rows: usize, tap: usize, dilation: usize) -> (std::ops::Range<usize>,
     }
 }
 
-fn rectified(units: Units) -> Units {
-    units.map(|unit| unit.max(0.0))
+/// Number of inputs up to the last one that is not zero in all rows.
+fn used_inputs(inputs: &[f32], width: usize) -> usize {
+    inputs.chunks_exact(width).fold(0, |used, row| {
+        let further = row[used..].iter().rposition(|value| *value != 0.0);
+        further.map_or(used, |at| used + at + 1)
+    })
+}
+
+/// Sets each block's sums to the rectified bias and products of some rows with their weights, shape (length of the row, units).
+#[inline(always)]
+fn products<'a, S: Simd, const P: usize>(
+    simd: S,
+    bias: &Units,
+    sums: &mut [Units],
+    of: impl Fn(usize) -> [(&'a [f32], &'a [Units]); P],
+) {
+    // as many blocks at a time as there are registers for their sums
+    match S::f32s::LEN {
+        ..8 => products_of::<S, P, 1>(simd, bias, sums, of),
+        8 => products_of::<S, P, 2>(simd, bias, sums, of),
+        _ => products_of::<S, P, 4>(simd, bias, sums, of),
+    }
+}
+
+#[inline(always)]
+fn products_of<'a, S: Simd, const P: usize, const TOGETHER: usize>(
+    simd: S,
+    bias: &Units,
+    sums: &mut [Units],
+    of: impl Fn(usize) -> [(&'a [f32], &'a [Units]); P],
+) {
+    let (together, rest) = sums.as_chunks_mut::<TOGETHER>();
+    let first_of_rest = together.len() * TOGETHER;
+    for (at, sums) in together.iter_mut().enumerate() {
+        products_into(simd, bias, sums, std::array::from_fn(|block| of(at * TOGETHER + block)));
+    }
+    for (at, sums) in rest.iter_mut().enumerate() {
+        products_into(simd, bias, std::array::from_mut(sums), [of(first_of_rest + at)]);
+    }
+}
+
+#[inline(always)]
+fn products_into<S: Simd, const P: usize, const TOGETHER: usize>(
+    simd: S,
+    bias: &Units,
+    sums: &mut [Units; TOGETHER],
+    of: [[(&[f32], &[Units]); P]; TOGETHER],
+) {
+    let mut halves = [in_halves(simd, bias); TOGETHER];
+    for product in 0..P {
+        let weights = of[0][product].1;
+        let rows = of.map(|products| &products[product].0[..weights.len()]);
+        for (at, weights) in weights.iter().enumerate() {
+            let weights = in_halves(simd, weights);
+            for (halves, row) in halves.iter_mut().zip(&rows) {
+                let value = f32x16::splat(simd, row[at]);
+                // a product and a sum, never fused: that would be another number, and not every machine can
+                halves[0] += value * weights[0];
+                halves[1] += value * weights[1];
+            }
+        }
+    }
+    let zero = f32x16::splat(simd, 0.0);
+    for (halves, sums) in halves.iter().zip(sums) {
+        for (half, sums) in halves.iter().zip(sums.as_chunks_mut::<{ UNITS / 2 }>().0) {
+            half.max(zero).store_slice(sums);
+        }
+    }
+}
+
+#[inline(always)]
+fn in_halves<S: Simd>(simd: S, units: &Units) -> [f32x16<S>; 2] {
+    let (halves, _) = units.as_chunks::<{ UNITS / 2 }>();
+    std::array::from_fn(|half| f32x16::load_array_ref(simd, &halves[half]))
 }
 
 fn add(to: &mut Units, units: &Units) {
@@ -247,19 +327,6 @@ fn add_product(row: &Units, weights: &[Units], to: &mut Units) {
     for (value, weights) in row.iter().zip(weights) {
         for (sum, weight) in sums.iter_mut().zip(weights) {
             *sum += value * weight;
-        }
-    }
-    *to = sums;
-}
-
-/// The same for a row of which most is zero.
-fn add_product_of_few(row: &[f32], weights: &[Units], to: &mut Units) {
-    let mut sums = *to;
-    for (value, weights) in row.iter().zip(weights) {
-        if *value != 0.0 {
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += value * weight;
-            }
         }
     }
     *to = sums;
@@ -406,6 +473,22 @@ mod tests {
         }
         let wanted = loss(&network, &page);
         assert!((sum - wanted).abs() < 1e-3 * wanted.abs().max(1.0), "{sum} {wanted}");
+    }
+
+    #[test]
+    fn vectors_of_every_width_give_the_same_numbers() {
+        let network = network(7);
+        for blocks in [1, 2, 3, 5, 8, 21] {
+            let page = page(blocks, 7);
+            let with = |level: Level| dispatch!(level, simd => network.run_with(simd, &page, false)).last;
+            assert_eq!(with(Level::baseline()), with(Level::new()), "{blocks} blocks");
+        }
+    }
+
+    #[test]
+    fn inputs_behind_the_last_that_any_block_has_are_left_out() {
+        assert_eq!(used_inputs(&[0.0, 0.0, 0.0, 0.0], 4), 0);
+        assert_eq!(used_inputs(&[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0], 4), 3);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 use crate::vectorizer::{BlockFacts, MEASURES, measure_names};
 use ndarray::ArrayView2;
+use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Log-probabilities below minus this count as this (chosen: 3e-4 is as good as never).
 const LOWEST_LOG: f64 = 8.0;
@@ -55,74 +57,124 @@ pub fn feature_names(labels: &[String]) -> Vec<String> {
 /// # Panics
 /// When the facts are not one for each block.
 pub fn page_features(ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Vec<f32> {
-    assert_eq!(ngram.nrows(), facts.len(), "facts for each block");
-    let labels = ngram.ncols();
-    let logs: Vec<f64> = ngram.iter().map(|log| (log / LOWEST_LOG).max(-1.0)).collect();
-    let p: Vec<f64> = ngram.iter().map(|log| log.exp()).collect();
-    let words = facts.iter().map(|fact| f64::from(fact.words.clamp(1.0, MOST_WORDS)));
-    let by_words = PrefixSums::new(&p, labels, words);
-    let by_blocks = PrefixSums::new(&p, labels, facts.iter().map(|_| 1.0));
-    let paths = GroupMeans::new(&p, &logs, labels, facts.iter().map(|fact| fact.path_group));
-    let containers = GroupMeans::new(&p, &logs, labels, facts.iter().map(|fact| fact.parent_group));
-    let nothing = vec![0.0; labels];
-    let p_of = |at: Option<u32>| at.map_or(&nothing[..], |at| &p[at as usize * labels..][..labels]);
-    let mut features = Vec::with_capacity(facts.len() * feature_count(labels));
-    let blocks = facts.len();
-    for (at, fact) in facts.iter().enumerate() {
+    PageTables::new(ngram, facts).features(0..facts.len())
+}
+
+/// What the page features of single blocks are read from.
+pub struct PageTables<'p> {
+    facts: &'p [BlockFacts],
+    labels: usize,
+    /// Scaled log-probabilities, shape (blocks, labels).
+    logs: Vec<f64>,
+    /// Probabilities, shape (blocks, labels).
+    p: Vec<f64>,
+    by_words: PrefixSums,
+    by_blocks: PrefixSums,
+    paths: GroupMeans,
+    containers: GroupMeans,
+}
+
+impl<'p> PageTables<'p> {
+    /// The tables of a page, from the n-gram model's log-probabilities, shape (blocks, labels).
+    ///
+    /// # Panics
+    /// When the facts are not one for each block.
+    pub fn new(ngram: ArrayView2<'_, f64>, facts: &'p [BlockFacts]) -> Self {
+        assert_eq!(ngram.nrows(), facts.len(), "facts for each block");
+        let labels = ngram.ncols();
+        let logs: Vec<f64> = ngram.iter().map(|log| (log / LOWEST_LOG).max(-1.0)).collect();
+        let p: Vec<f64> = ngram.iter().map(|log| log.exp()).collect();
+        let words = facts.iter().map(|fact| f64::from(fact.words.clamp(1.0, MOST_WORDS)));
+        Self {
+            by_words: PrefixSums::new(&p, labels, words),
+            by_blocks: PrefixSums::new(&p, labels, facts.iter().map(|_| 1.0)),
+            paths: GroupMeans::new(&p, &logs, labels, facts.iter().map(|fact| fact.path_group)),
+            containers: GroupMeans::new(&p, &logs, labels, facts.iter().map(|fact| fact.parent_group)),
+            facts,
+            labels,
+            logs,
+            p,
+        }
+    }
+
+    /// The features of some blocks, shape (blocks, page features), row-major.
+    ///
+    /// # Panics
+    /// When the page has no such blocks.
+    pub fn features(&self, blocks: Range<usize>) -> Vec<f32> {
+        let mut features = vec![0.0; blocks.len() * feature_count(self.labels)];
+        for (row, at) in features.chunks_exact_mut(feature_count(self.labels)).zip(blocks) {
+            self.fill(row, at);
+        }
+        features
+    }
+
+    fn fill(&self, row: &mut [f32], at: usize) {
+        let labels = self.labels;
+        let fact = &self.facts[at];
+        let (views, others) = row.split_at_mut(VIEWS.len() * labels);
+        let mut views = views.chunks_exact_mut(labels.max(1));
+        let mut put = |values: &[f64]| {
+            let view = views.next().unwrap_or_default();
+            // the usual number of labels has code of its own, without a loop
+            if labels == 4
+                && let (Some(view), Some(values)) = (view.first_chunk_mut::<4>(), values.first_chunk::<4>())
+            {
+                *view = values.map(|value| value as f32);
+            } else {
+                for (to, value) in view.iter_mut().zip(values) {
+                    *to = *value as f32;
+                }
+            }
+        };
         let own = at * labels..(at + 1) * labels;
-        for values in [&logs[own.clone()], &p[own.clone()], &by_words.mean, &by_blocks.mean] {
-            features.extend(values.iter().map(|value| *value as f32));
-        }
-        for sums in [&by_words, &by_blocks] {
-            let shares = sums.sums[own.clone()].iter().zip(sums.total());
-            features.extend(shares.map(|(part, total)| (part / total.max(1e-9)).min(1.0) as f32));
-        }
-        for values in [
-            p_of(fact.heading),
-            p_of(fact.twin),
-            paths.p(fact.path_group),
-            paths.logs(fact.path_group),
-            containers.p(fact.parent_group),
-            containers.logs(fact.parent_group),
-        ] {
-            features.extend(values.iter().map(|value| *value as f32));
-        }
+        let p_of = |at: Option<u32>| at.map_or(&[][..], |at| &self.p[at as usize * labels..][..labels]);
+        put(&self.logs[own.clone()]);
+        put(&self.p[own.clone()]);
+        put(&self.by_words.mean);
+        put(&self.by_blocks.mean);
+        put(&self.by_words.shares[own.clone()]);
+        put(&self.by_blocks.shares[own]);
+        put(p_of(fact.heading));
+        put(p_of(fact.twin));
+        put(self.paths.p(fact.path_group));
+        put(self.paths.logs(fact.path_group));
+        put(self.containers.p(fact.parent_group));
+        put(self.containers.logs(fact.parent_group));
+        let blocks = self.facts.len();
         let place = (at as f32 + 0.5) / blocks as f32;
-        features.extend([
+        let (positions, measures) = others.split_at_mut(POSITIONS.len());
+        positions.copy_from_slice(&[
             place,
             place * place,
             nearness(at),
             nearness(blocks - 1 - at),
             f32::from(u8::from(fact.twin.is_some())),
-            f32::from(u8::from(paths.size(fact.path_group) == 1)),
+            f32::from(u8::from(self.paths.size(fact.path_group) == 1)),
         ]);
-        features.extend(fact.measures);
+        measures.copy_from_slice(&fact.measures);
     }
-    features
 }
 
 /// 1 at a distance of no blocks, falling to nothing.
 fn nearness(distance: usize) -> f32 {
-    // beyond this many blocks it is less than 1e-16
-    if distance > 150 {
-        0.0
-    } else {
-        (-(distance as f64) / 4.0).exp() as f32
-    }
+    static NEAR: LazyLock<[f32; 151]> =
+        LazyLock::new(|| std::array::from_fn(|distance| (-(distance as f64) / 4.0).exp() as f32));
+    // beyond that it is less than 1e-16
+    NEAR.get(distance).copied().unwrap_or(0.0)
 }
 
-/// Sums of the rows before each row, and of all rows as the last, by weight.
+/// Sums of the rows before each row, by weight, as shares of the sums of all rows.
 struct PrefixSums {
-    labels: usize,
-    /// Shape (blocks + 1, labels).
-    sums: Vec<f64>,
+    /// Shape (blocks, labels), each 0 to 1.
+    shares: Vec<f64>,
     /// The weighted mean of all rows.
     mean: Vec<f64>,
 }
 
 impl PrefixSums {
     fn new(p: &[f64], labels: usize, weights: impl Iterator<Item = f64>) -> Self {
-        let mut sums = Vec::with_capacity(p.len() + labels);
+        let mut sums = Vec::with_capacity(p.len());
         let mut sum = vec![0.0; labels];
         let mut weight_sum = 0.0;
         for (row, weight) in p.chunks_exact(labels.max(1)).zip(weights) {
@@ -132,16 +184,16 @@ impl PrefixSums {
                 *sum += p * weight;
             }
         }
-        sums.extend_from_slice(&sum);
+        let mut shares = sums;
+        for row in shares.chunks_exact_mut(labels.max(1)) {
+            for (part, total) in row.iter_mut().zip(&sum) {
+                *part = (*part / total.max(1e-9)).min(1.0);
+            }
+        }
         Self {
-            labels,
-            sums,
+            shares,
             mean: sum.iter().map(|sum| sum / weight_sum.max(1.0)).collect(),
         }
-    }
-
-    fn total(&self) -> &[f64] {
-        &self.sums[self.sums.len() - self.labels..]
     }
 }
 

@@ -5,9 +5,12 @@
 
 use crate::convolution::{Network, UNITS, Units};
 use crate::ngram_model::{log_softmax, softmax};
-use crate::page_features::page_features;
+use crate::page_features::PageTables;
 use crate::vectorizer::BlockFacts;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, f64x4};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use std::ops::Range;
 
 /// A network over page features, and a multinomial logistic regression over its units and the page features.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +74,17 @@ impl PageModel {
     /// # Panics
     /// When the facts are not one for each block, or the labels are not those of the model.
     pub fn probabilities(&self, ngram: ArrayView2<'_, f64>, facts: &[BlockFacts]) -> Array2<f64> {
-        self.scores(&page_features(ngram, facts), softmax)
+        let tables = PageTables::new(ngram, facts);
+        let mut scores = Vec::with_capacity(ngram.len());
+        for start in (0..facts.len()).step_by(WINDOW) {
+            let window = start..(start + WINDOW).min(facts.len());
+            let first = window.start.saturating_sub(Network::reach());
+            let end = (window.end + Network::reach()).min(facts.len());
+            let features = tables.features(first..end);
+            scores.extend(self.scores(&features, window.start - first..window.end - first));
+        }
+        scores.chunks_exact_mut(self.intercept.len()).for_each(softmax);
+        Array2::from_shape_vec(ngram.dim(), scores).expect("a row for each block")
     }
 
     /// The same as log-probabilities, from page features of shape (blocks, page features), row-major.
@@ -79,37 +92,39 @@ impl PageModel {
     /// # Panics
     /// When the features are not those of the model.
     pub fn log_probabilities(&self, features: &[f32]) -> Array2<f64> {
-        self.scores(features, log_softmax)
+        let blocks = features.len() / self.network.inputs();
+        let labels = self.intercept.len();
+        let mut scores = self.scores(features, 0..blocks);
+        scores.chunks_exact_mut(labels).for_each(log_softmax);
+        Array2::from_shape_vec((blocks, labels), scores).expect("a row for each block")
     }
 
-    fn scores(&self, features: &[f32], normalize: fn(&mut [f64])) -> Array2<f64> {
-        let units = self.network.forward(features);
+    /// Scores before normalisation of some of the blocks with these page features, shape (wanted blocks, labels).
+    fn scores(&self, features: &[f32], wanted: Range<usize>) -> Vec<f64> {
+        let units = &self.network.forward(features)[wanted.clone()];
+        let features = &features[wanted.start * self.network.inputs()..wanted.end * self.network.inputs()];
+        let mut scores = self.intercept.to_vec().repeat(wanted.len());
+        dispatch!(Level::new(), simd => self.add_scores(simd, units, features, &mut scores));
+        scores
+    }
+
+    /// Adds the last layer's products for blocks with these units and page features to their scores.
+    #[inline(always)]
+    fn add_scores<S: Simd>(&self, simd: S, units: &[Units], features: &[f32], scores: &mut [f64]) {
         let labels = self.weights.ncols();
-        let weights = self.weights.as_standard_layout();
-        let weights = weights.as_slice().unwrap_or_default();
-        let intercept = self.intercept.to_vec();
-        let mut scores = Vec::with_capacity(units.len() * labels);
-        let mut row = vec![0.0; self.weights.nrows()];
-        for (units, features) in units.iter().zip(features.chunks_exact(self.network.inputs())) {
-            fill_row(&mut row, units, features);
-            let start = scores.len();
-            scores.extend_from_slice(&intercept);
-            let out = &mut scores[start..];
-            match labels {
-                2 => add_products::<2>(&row, weights, out),
-                3 => add_products::<3>(&row, weights, out),
-                4 => add_products::<4>(&row, weights, out),
-                _ => {
-                    for (value, weights) in row.iter().zip(weights.chunks_exact(labels)) {
-                        for (score, weight) in out.iter_mut().zip(weights) {
-                            *score += value * weight;
-                        }
-                    }
+        for first in (0..labels).step_by(TOGETHER) {
+            // beyond the last label there are zeros
+            let together =
+                |row: ArrayView1<'_, f64>| std::array::from_fn(|label| row.get(first + label).copied().unwrap_or(0.0));
+            let weights: Vec<[f64; TOGETHER]> = self.weights.rows().into_iter().map(together).collect();
+            let features = features.chunks_exact(self.network.inputs());
+            for ((units, features), out) in units.iter().zip(features).zip(scores.chunks_exact_mut(labels)) {
+                let sums = products(simd, units, features, &weights);
+                for (score, sum) in out[first..].iter_mut().zip(sums.as_slice()) {
+                    *score += sum;
                 }
             }
-            normalize(out);
         }
-        Array2::from_shape_vec((units.len(), labels), scores).expect("a row for each block")
     }
 
     /// What speaks for a label of a block against another one, from the page features of all blocks, shape (blocks, page features).
@@ -176,26 +191,41 @@ pub fn fill_row(row: &mut [f64], units: &Units, features: &[f32]) {
     }
 }
 
-/// Adds the products of a row of features with each label's weights. Four sums are kept apart, so that no addition waits for the one before.
-fn add_products<const L: usize>(row: &[f64], weights: &[f64], out: &mut [f64]) {
-    let (weights, _) = weights.as_chunks::<L>();
-    let mut sums = [[0.0; L]; 4];
-    for (values, weights) in row.chunks(4).zip(weights.chunks(4)) {
-        for ((value, weights), sums) in values.iter().zip(weights).zip(&mut sums) {
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += value * weight;
+/// Blocks whose scores are found together (chosen: what is kept of them, 0.8 kB each, fits the second-level cache).
+const WINDOW: usize = 512;
+
+/// Labels whose scores are summed together.
+const TOGETHER: usize = 4;
+
+/// The sums of units and page features times their weights, by label. Four sums are kept apart, so that no addition waits for the one
+/// before.
+#[inline(always)]
+fn products<S: Simd>(simd: S, units: &Units, features: &[f32], weights: &[[f64; TOGETHER]]) -> f64x4<S> {
+    const { assert!(UNITS.is_multiple_of(4), "the first page feature goes to the first sum") };
+    let (of_units, of_features) = weights.split_at(UNITS);
+    let mut sums = [f64x4::splat(simd, 0.0); 4];
+    for (values, weights) in [(&units[..], of_units), (features, of_features)] {
+        let (fours, rest) = values.as_chunks::<4>();
+        let (weights_of_fours, weights_of_rest) = weights.as_chunks::<4>();
+        let product = |value: f32, weights: &[f64; TOGETHER]| {
+            f64x4::splat(simd, f64::from(value)) * f64x4::load_array_ref(simd, weights)
+        };
+        for (values, weights) in fours.iter().zip(weights_of_fours) {
+            for at in 0..4 {
+                sums[at] += product(values[at], &weights[at]);
             }
         }
+        for ((value, weights), sum) in rest.iter().zip(weights_of_rest).zip(&mut sums) {
+            *sum += product(*value, weights);
+        }
     }
-    for (label, score) in out.iter_mut().enumerate() {
-        *score += (sums[0][label] + sums[1][label]) + (sums[2][label] + sums[3][label]);
-    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page_features::feature_count;
+    use crate::page_features::{feature_count, page_features};
     use crate::vectorizer::MEASURES;
 
     /// Numbers from -1 to 1 (the multiplicative generator of Park and Miller 1988).
@@ -243,6 +273,37 @@ mod tests {
             assert!((p - log.exp()).abs() < 1e-12, "{p} {log}");
         }
         assert!(found.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_page_of_several_windows_is_scored_as_one() {
+        let model = model(2);
+        for blocks in [WINDOW, WINDOW + 1, 2 * WINDOW + Network::reach()] {
+            let (logs, facts) = page(blocks);
+            let found = model.probabilities(logs.view(), &facts);
+            let at_once = model.log_probabilities(&page_features(logs.view(), &facts));
+            for (p, log) in found.iter().zip(&at_once) {
+                assert!((p - log.exp()).abs() < 1e-12, "{blocks} blocks: {p} {log}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_labels_than_are_summed_together_have_their_own_scores() {
+        let model = model(6);
+        let inputs = model.network.inputs();
+        let mut next = random(3);
+        let features: Vec<f32> = (0..3 * inputs).map(|_| next() as f32).collect();
+        let units = model.network.forward(&features);
+        let scores = model.scores(&features, 1..3);
+        for (at, scores) in scores.chunks_exact(6).enumerate() {
+            let mut row = vec![0.0; UNITS + inputs];
+            fill_row(&mut row, &units[at + 1], &features[(at + 1) * inputs..]);
+            let wanted = Array1::from_vec(row).dot(&model.weights) + &model.intercept;
+            for (score, wanted) in scores.iter().zip(&wanted) {
+                assert!((score - wanted).abs() < 1e-9, "{score} {wanted}");
+            }
+        }
     }
 
     #[test]

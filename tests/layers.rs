@@ -150,10 +150,11 @@ const CORPUS: &[&str] = &[
 const EXCHANGE: &[&str] = &["label", "error", "page", "segment"];
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("linfa", &["train.rs", "page_fit.rs"]),
     ("argmin", &["train.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
+    ("fearless_simd", &["convolution.rs", "page_model.rs"]),
     ("regex_syntax", &["evaluate.rs"]),
     ("statrs", &["risk.rs"]),
     ("html5gum", &["html.rs"]),
