@@ -235,8 +235,14 @@ impl Classifier {
     /// As [`Classifier::classify`].
     pub fn classify_segmented(&self, segmented: Segmented) -> Result<LabelledPage> {
         let model = self.kind_or_error(segmented.kind)?;
-        let Vectors { rows, facts, language } = self.vectorizer.transform(&segmented, &model.vocabulary);
-        let ngram = model.ngram.log_probabilities(&rows);
+        let (blocks, labels) = (segmented.blocks.len(), self.labels.len());
+        let mut ngram = Vec::with_capacity(blocks * labels);
+        let (language, facts) = self.vectorizer.for_each_row(&segmented, &model.vocabulary, |row| {
+            let start = ngram.len();
+            ngram.resize(start + labels, 0.0);
+            model.ngram.row_log_probabilities(row, &mut ngram[start..]);
+        });
+        let ngram = Array2::from_shape_vec((blocks, labels), ngram).expect("a row for each block");
         let probabilities = model.page.probabilities(ngram.view(), &facts);
         let labels = most_likely(probabilities.view());
         let words = facts.iter().map(|fact| fact.words).collect();

@@ -57,11 +57,19 @@ impl NgramModel {
     pub fn log_probabilities(&self, rows: &SparseMatrix) -> Array2<f64> {
         let mut scores = Array2::zeros((rows.rows(), self.labels));
         for (row, mut out) in scores.rows_mut().into_iter().enumerate() {
-            let out = out.as_slice_mut().unwrap_or_default();
-            self.scores_into(rows.row(row), out);
-            log_softmax(out);
+            self.row_log_probabilities(rows.row(row), out.as_slice_mut().unwrap_or_default());
         }
         scores
+    }
+
+    /// The same for the columns and values of one row, into a slice with a number for each label.
+    ///
+    /// # Panics
+    /// When the slice has another length.
+    #[inline]
+    pub fn row_log_probabilities(&self, row: (&[u32], &[f32]), out: &mut [f64]) {
+        self.scores_into(row, out);
+        log_softmax(out);
     }
 
     /// The scores of one row before normalisation: intercept plus the sum of all contributions.

@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::segment::{Segmented, path_signature};
 use crate::shape::{self, Shape};
 use crate::structure::{self, Structure};
-use crate::vocabulary::{Family, Group, HashedMap, NO_COLUMN, Sink, Vocabulary, hash_bytes};
+use crate::vocabulary::{Family, Group, HashedMap, Sink, Vocabulary, hash_bytes};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// How blocks become vectors; part of a model, so that training and scoring agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,6 +151,12 @@ impl SparseMatrix {
         self.offsets.push(self.columns.len());
     }
 
+    fn push_row(&mut self, (columns, values): (&[u32], &[f32])) {
+        self.columns.extend_from_slice(columns);
+        self.values.extend_from_slice(values);
+        self.offsets.push(self.columns.len());
+    }
+
     /// Appends the rows of another matrix.
     pub fn append(&mut self, other: &Self) {
         let base = self.columns.len();
@@ -229,14 +236,21 @@ impl Vectorizer {
 
     /// The vectors of a page's blocks in the columns of a vocabulary. Each row has a length of 1 at most.
     pub fn transform(&self, segmented: &Segmented, vocabulary: &Vocabulary) -> Vectors {
-        let mut sink = RowSink::new(&self.scales, vocabulary);
-        sink.rows.reserve(segmented.blocks.len());
-        let (language, facts) = self.visit(segmented, &mut sink);
-        Vectors {
-            rows: sink.rows,
-            facts,
-            language,
-        }
+        let mut rows = SparseMatrix::new();
+        rows.reserve(segmented.blocks.len());
+        let (language, facts) = self.for_each_row(segmented, vocabulary, |row| rows.push_row(row));
+        Vectors { rows, facts, language }
+    }
+
+    /// Hands over the columns and values of each row that [`Vectorizer::transform`] would give, in order; returns the page's language and
+    /// the blocks' facts.
+    pub fn for_each_row(
+        &self,
+        segmented: &Segmented,
+        vocabulary: &Vocabulary,
+        take: impl FnMut((&[u32], &[f32])),
+    ) -> (Language, Vec<BlockFacts>) {
+        self.visit(segmented, &mut RowSink::new(&self.scales, vocabulary, take))
     }
 
     /// Hands over all features of all blocks, in order; returns the page's language and the blocks' facts.
@@ -420,80 +434,89 @@ impl<S: Sink> Sink for Chosen<'_, S> {
     }
 }
 
-/// Makes rows: looks features up, counts each column once, and scales each group to its length.
-struct RowSink<'a> {
+/// Makes rows: looks features up, counts each column once, scales each group to its length, and hands each row to `take`.
+struct RowSink<'a, T> {
     scales: &'a [f32; Group::ALL.len()],
     vocabulary: &'a Vocabulary,
-    rows: SparseMatrix,
-    /// By group: the features of the block at hand. They are looked up together, so that one look-up need not wait for another.
-    pending: [Vec<u64>; Group::ALL.len()],
-    /// By column: the block that it was found in last, by `mark`.
+    take: T,
+    /// The row of the block at hand.
+    columns: Vec<u32>,
+    values: Vec<f32>,
+    /// The features of the block at hand.
+    pending: Vec<u64>,
+    /// The groups of the features, and where in `pending` they stand; a group can come again.
+    runs: Vec<(Group, Range<usize>)>,
+    /// By feature of the block: its column.
+    found: Vec<u32>,
+    /// By column, with those that have none as the last: the block that it was found in last, by `mark`.
     seen: Vec<u8>,
     mark: u8,
 }
 
-impl<'a> RowSink<'a> {
-    fn new(scales: &'a [f32; Group::ALL.len()], vocabulary: &'a Vocabulary) -> Self {
+impl<'a, T: FnMut((&[u32], &[f32]))> RowSink<'a, T> {
+    fn new(scales: &'a [f32; Group::ALL.len()], vocabulary: &'a Vocabulary, take: T) -> Self {
         Self {
             scales,
             vocabulary,
-            rows: SparseMatrix::new(),
-            pending: Default::default(),
-            seen: vec![0; vocabulary.len()],
+            take,
+            columns: Vec::new(),
+            values: Vec::new(),
+            pending: Vec::new(),
+            runs: Vec::new(),
+            found: Vec::new(),
+            seen: vec![0; vocabulary.len() + 1],
             mark: 1,
         }
     }
 }
 
-impl Sink for RowSink<'_> {
+impl<T: FnMut((&[u32], &[f32]))> Sink for RowSink<'_, T> {
     #[inline]
     fn add(&mut self, family: &'static Family, hash: u64, _: impl FnOnce() -> String) {
-        self.pending[family.group.index()].push(hash);
+        let at = self.pending.len();
+        match self.runs.last_mut() {
+            Some((group, run)) if *group == family.group => run.end = at + 1,
+            _ => self.runs.push((family.group, at..at + 1)),
+        }
+        self.pending.push(hash);
     }
 }
 
-impl BlockSink for RowSink<'_> {
+impl<T: FnMut((&[u32], &[f32]))> BlockSink for RowSink<'_, T> {
     fn end_block(&mut self) {
-        let SparseMatrix {
-            offsets,
-            columns,
-            values,
-        } = &mut self.rows;
-        let start = columns.len();
-        let room = start + self.pending.iter().map(Vec::len).sum::<usize>();
-        columns.resize(room, 0);
-        values.resize(room, 0.0);
-        let mut kept = start;
-        for ((pending, scale), group) in self.pending.iter_mut().zip(self.scales).zip(Group::ALL) {
-            if pending.is_empty() {
-                continue;
-            }
+        let count = self.pending.len();
+        if self.found.len() < count {
+            self.found.resize(count, 0);
+            self.columns.resize(count, 0);
+            self.values.resize(count, 0.0);
+        }
+        let found = &mut self.found[..count];
+        let (columns, values) = (&mut self.columns[..count], &mut self.values[..count]);
+        // all together, so that no look-up waits for another
+        for (column, hash) in found.iter_mut().zip(&self.pending) {
+            *column = self.vocabulary.column_or_none(*hash);
+        }
+        let mut counts = [0usize; Group::ALL.len()];
+        for (group, run) in &self.runs {
+            counts[group.index()] += run.len();
+        }
+        self.runs.sort_by_key(|(group, _)| *group);
+        let none = self.seen.len() - 1;
+        self.seen[none] = self.mark;
+        let mut kept = 0;
+        for (group, run) in self.runs.drain(..) {
             let first = kept;
             // no branch depends on what is found: half of the features are not, in no order that could be foreseen
-            let mut end = first;
-            for hash in pending.iter() {
-                let column = self.vocabulary.column_or_none(*hash);
-                columns[end] = column;
-                end += usize::from(column != NO_COLUMN);
+            for column in &found[run] {
+                let seen = &mut self.seen[(*column as usize).min(none)];
+                columns[kept] = *column;
+                kept += usize::from(*seen != self.mark);
+                *seen = self.mark;
             }
-            if group.repeats() {
-                // a pass of its own: between the look-ups, the marks would make each wait for the one before
-                for at in first..end {
-                    let column = columns[at];
-                    let seen = &mut self.seen[column as usize];
-                    columns[kept] = column;
-                    kept += usize::from(*seen != self.mark);
-                    *seen = self.mark;
-                }
-            } else {
-                kept = end;
-            }
-            values[first..kept].fill(scale / (pending.len() as f32).sqrt());
-            pending.clear();
+            values[first..kept].fill(self.scales[group.index()] / (counts[group.index()] as f32).sqrt());
         }
-        columns.truncate(kept);
-        values.truncate(kept);
-        offsets.push(columns.len());
+        self.pending.clear();
+        (self.take)((&columns[..kept], &values[..kept]));
         self.mark = self.mark.checked_add(1).unwrap_or_else(|| {
             self.seen.fill(0);
             1
@@ -710,6 +733,27 @@ mod tests {
                 .sqrt();
             assert!(length > 0.5 && length <= 1.0 + 1e-5, "{length}");
         }
+    }
+
+    #[test]
+    fn a_group_that_comes_again_is_scaled_as_one_and_a_repeated_feature_stands_once() {
+        static HEADING: Family = Family::new("h", Group::Heading);
+        static ELEMENT: Family = Family::new("e", Group::Elements);
+        let vocabulary = Vocabulary::new(["e=x", "h=x", "h=y"]);
+        let mut rows = SparseMatrix::new();
+        let mut sink = RowSink::new(&[1.0; Group::ALL.len()], &vocabulary, |row| rows.push_row(row));
+        let mut add = |family: &'static Family, word: &str| {
+            sink.add(family, family.hash1(crate::vocabulary::part(word)), || word.to_owned());
+        };
+        add(&HEADING, "x");
+        add(&ELEMENT, "x");
+        add(&HEADING, "y");
+        add(&HEADING, "y");
+        add(&HEADING, "unknown");
+        sink.end_block();
+        sink.end_block();
+        assert_eq!(rows.row(0), (&[1, 2, 0][..], &[0.5, 0.5, 1.0][..]));
+        assert_eq!(rows.row(1), (&[][..], &[][..]));
     }
 
     #[test]

@@ -83,11 +83,6 @@ impl Group {
     pub const fn index(self) -> usize {
         self as usize
     }
-
-    /// Whether a block can have a feature of the group twice.
-    pub const fn repeats(self) -> bool {
-        !matches!(self, Self::Shape | Self::Position | Self::Overlap)
-    }
 }
 
 /// A family of features: the part of a spelling before `=`.
