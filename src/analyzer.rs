@@ -236,7 +236,7 @@ impl PageTerms {
             .fold((0, 0), |(blocks, bytes), text| (blocks + 1, bytes + text.len()));
         let mut terms = Self {
             language: Language::UNKNOWN,
-            lower: Vec::with_capacity(bytes),
+            lower: Vec::with_capacity(bytes + size_of::<u64>()),
             tokens: Vec::with_capacity(bytes / USUAL_TOKEN),
             ends: Vec::with_capacity(blocks),
         };
@@ -333,20 +333,21 @@ impl PageTerms {
         let mut last_was_mark = true;
         loop {
             // most of most words: ASCII letters and digits
-            let run = &bytes[at..];
-            let length = run
-                .iter()
-                .position(|byte| LOWERCASE[usize::from(*byte)] == 0)
-                .unwrap_or(run.len());
-            let room = (LONGEST_TOKEN - 4).saturating_sub(self.lower.len() - start);
-            self.lower.extend(run[..length.min(room)].iter().map(|byte| {
-                let lower = LOWERCASE[usize::from(*byte)];
-                digits |= lower == b'0';
-                lower
-            }));
-            last_was_mark &= length == 0;
-            at += length;
-            let Some((class, size)) = class_at(text, at).filter(|_| bytes[at] == b'\'' || !bytes[at].is_ascii()) else {
+            loop {
+                let run = Eight::at(bytes, at);
+                let room = (LONGEST_TOKEN - 4).saturating_sub(self.lower.len() - start);
+                let end = self.lower.len() + run.length.min(room);
+                digits |= run.has_digit_in(room);
+                self.lower.extend_from_slice(&run.lower);
+                self.lower.truncate(end);
+                last_was_mark &= run.length == 0;
+                at += run.length;
+                if run.length < size_of::<u64>() {
+                    break;
+                }
+            }
+            let goes_on = |byte: &u8| *byte == b'\'' || !byte.is_ascii();
+            let Some((class, size)) = bytes.get(at).filter(|byte| goes_on(byte)).and(class_at(text, at)) else {
                 break;
             };
             let room = self.lower.len() - start < LONGEST_TOKEN - 4;
@@ -448,14 +449,71 @@ enum Class {
 }
 
 /// Class of the character at a byte of a text and its size in bytes; `None` at the end.
-#[inline]
+#[inline(always)]
 fn class_at(text: &str, at: usize) -> Option<(Class, usize)> {
     let byte = *text.as_bytes().get(at)?;
     if byte.is_ascii() {
         return Some((ASCII_CLASSES[usize::from(byte)], 1));
     }
+    class_beyond_ascii(text, at)
+}
+
+#[inline(never)]
+fn class_beyond_ascii(text: &str, at: usize) -> Option<(Class, usize)> {
     let c = text[at..].chars().next()?;
     Some((class_of(c), c.len_utf8()))
+}
+
+/// Eight bytes of a text, of which those up to the first that is no ASCII letter or digit belong to a word. They are looked at all
+/// together, as the bytes of one number.
+struct Eight {
+    /// In lower case, with `0` for every digit.
+    lower: [u8; 8],
+    /// Bytes that belong to the word, 0 to 8.
+    length: usize,
+    /// The highest bit of each byte that is a digit.
+    digits: u64,
+}
+
+/// This byte eight times.
+const fn eight_times(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+impl Eight {
+    /// The bytes of a text from one on; beyond its end there are zeros.
+    #[inline]
+    fn at(text: &[u8], at: usize) -> Self {
+        let rest = text.get(at..).unwrap_or_default();
+        let eight = match rest.first_chunk() {
+            Some(eight) => *eight,
+            None => std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0)),
+        };
+        let bytes = u64::from_le_bytes(eight);
+        let highest = eight_times(0x80);
+        // sums stay within their bytes, and reach the highest bit from the first byte of a range on
+        let low = bytes & !highest;
+        let between = |low: u64, first: u8, last: u8| {
+            (low + eight_times(0x80 - first)) & !(low + eight_times(0x7f - last)) & !bytes & highest
+        };
+        let letters = between(low | eight_times(0x20), b'a', b'z');
+        let digits = between(low, b'0', b'9');
+        let small = bytes | letters >> 2;
+        let zeros = small & !((digits >> 3) - (digits >> 7));
+        Self {
+            lower: zeros.to_le_bytes(),
+            length: (!(letters | digits) & highest).trailing_zeros() as usize / 8,
+            digits,
+        }
+    }
+
+    /// Whether the word has a digit among its first `most` bytes here.
+    #[inline]
+    fn has_digit_in(&self, most: usize) -> bool {
+        // without a digit, this is the place behind the last byte
+        let first = self.digits.trailing_zeros() as usize / 8;
+        first < self.length.min(most)
+    }
 }
 
 static ASCII_CLASSES: [Class; 128] = {
@@ -473,22 +531,6 @@ static ASCII_CLASSES: [Class; 128] = {
         byte += 1;
     }
     classes
-};
-
-/// ASCII letters in lower case, `0` for every digit, and nothing for all other bytes.
-static LOWERCASE: [u8; 256] = {
-    let mut lowercase = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        if b.is_ascii_alphabetic() {
-            lowercase[byte] = b.to_ascii_lowercase();
-        } else if b.is_ascii_digit() {
-            lowercase[byte] = b'0';
-        }
-        byte += 1;
-    }
-    lowercase
 };
 
 /// Class of a character beyond ASCII.
@@ -591,6 +633,34 @@ mod tests {
             spellings("Don’t PAY €1,250 | ÄRGER…"),
             ["don't", "pay", "€", "0", "000", "|", "ärger", "…"]
         );
+    }
+
+    #[test]
+    fn each_byte_belongs_to_a_word_or_not_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                let mut text = *b"aZ3Q0xYz";
+                text[at] = byte;
+                let found = Eight::at(&text, 0);
+                let wanted = if byte.is_ascii_alphanumeric() { 8 } else { at };
+                assert_eq!(found.length, wanted, "{byte} at {at}");
+                let lower = |byte: &u8| {
+                    if byte.is_ascii_digit() {
+                        b'0'
+                    } else {
+                        byte.to_ascii_lowercase()
+                    }
+                };
+                let kept: Vec<u8> = text[..wanted].iter().map(lower).collect();
+                assert_eq!(found.lower[..wanted], kept, "{byte} at {at}");
+                for most in 0..=8 {
+                    let digit = text[..wanted.min(most)].iter().any(u8::is_ascii_digit);
+                    assert_eq!(found.has_digit_in(most), digit, "{byte} at {at}, {most}");
+                }
+            }
+        }
+        assert_eq!(Eight::at(b"ab", 0).length, 2);
+        assert_eq!(Eight::at(b"ab", 2).length, 0);
     }
 
     #[test]

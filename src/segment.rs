@@ -106,16 +106,25 @@ fn push_collapsed(to: &mut String, text: &str) {
     }
 }
 
+/// The lowest first byte of a character beyond ASCII in UTF-8.
+const FIRST_OF_SEVERAL: u8 = 0xc2;
+
 /// Whether the only white space is single spaces.
 fn is_collapsed(text: &str) -> bool {
     let bytes = text.as_bytes();
+    // most text is ASCII, and without a branch for each byte many of them are looked at together
+    let are_odd = |byte: &u8| u8::from(*byte < b' ') | u8::from(*byte >= FIRST_OF_SEVERAL);
+    if bytes.iter().fold(0, |odd, byte| odd | are_odd(byte)) == 0 {
+        let seconds = bytes.iter().skip(1);
+        let doubled = |(a, b): (&u8, &u8)| u8::from(*a == b' ') & u8::from(*b == b' ');
+        return bytes.iter().zip(seconds).fold(0, |any, pair| any | doubled(pair)) == 0;
+    }
     let mut last = 0;
     for (at, byte) in bytes.iter().copied().enumerate() {
         let white = match byte {
             b' ' => last == b' ',
             0..b' ' => true,
-            // the first byte of a character beyond ASCII
-            0xc2.. => text[at..].chars().next().is_some_and(is_space),
+            FIRST_OF_SEVERAL.. => text[at..].chars().next().is_some_and(is_space),
             _ => false,
         };
         if white {
@@ -369,16 +378,13 @@ fn lines(text: &str) -> Vec<Line> {
     let mut start = 0;
     while start < text.len() {
         let rest = &text.as_bytes()[start..];
-        let length = rest
-            .iter()
-            .position(|byte| matches!(byte, b'\n' | b'\r' | 0x0c))
-            .unwrap_or(rest.len());
-        let raw = &text[start..start + length];
-        let trimmed = raw.trim_matches(is_space);
+        let length = memchr::memchr3(b'\n', b'\r', 0x0c, rest).unwrap_or(rest.len());
+        let opened = text[start..start + length].trim_start_matches(is_space);
+        let trimmed = opened.trim_end_matches(is_space);
         if trimmed.is_empty() {
             after_blank = true;
         } else {
-            let from = start + (raw.len() - raw.trim_start_matches(is_space).len());
+            let from = start + length - opened.len();
             lines.push(Line {
                 range: from..from + trimmed.len(),
                 chars: trimmed.chars().count(),
@@ -474,6 +480,14 @@ mod tests {
             .into_iter()
             .map(|block| block.text)
             .collect()
+    }
+
+    #[test]
+    fn only_single_spaces_are_left_of_white_space() {
+        for text in ["a b", "a  b", "a\tb", "a \u{a0} b", "a\u{200b}b", " a b ", "  a\n\nb  "] {
+            assert_eq!(collapsed(text), "a b", "{text:?}");
+        }
+        assert_eq!(collapsed("ä  ö’s ü"), "ä ö’s ü");
     }
 
     #[test]
