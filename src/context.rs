@@ -21,13 +21,10 @@ pub struct Context<'p> {
     content: ContentWords,
     /// Where each content word of each block stands in the page, by the numbers of `content`.
     places: Vec<Places>,
-    /// Hash of all tokens of each block.
-    exact: Vec<u64>,
-    /// First and last block with the same tokens.
-    repeats: HashedMap<(u32, u32)>,
-    /// The same for the first words only.
-    openings: HashedMap<(u32, u32)>,
-    opening: Vec<Option<u64>>,
+    /// Blocks with the same tokens.
+    repeats: Repeats,
+    /// Blocks with the same first words.
+    openings: Repeats,
     /// By block: bit `d - 1` is set when the block `d` further on is a near repeat, for `d` up to [`TWIN_REACH`].
     twins_after: Vec<u8>,
 }
@@ -74,11 +71,7 @@ impl<'p> Context<'p> {
             }
         }
         let exact: Vec<u64> = (0..count).map(|block| sequence_hash(terms.tokens(block))).collect();
-        let opening: Vec<Option<u64>> = (0..count)
-            .map(|block| terms.tokens(block).get(..OPENING_WORDS).map(sequence_hash))
-            .collect();
-        let repeats = first_and_last(exact.iter().copied().map(Some));
-        let openings = first_and_last(opening.iter().copied());
+        let opening = |block| terms.tokens(block).get(..OPENING_WORDS).map(sequence_hash);
         let (previous_paragraph, next_paragraph) = nearest_paragraphs(shapes);
         let twins_after = (0..count)
             .map(|block| {
@@ -96,10 +89,8 @@ impl<'p> Context<'p> {
             heading: headings(shapes),
             content,
             places,
-            exact,
-            repeats,
-            openings,
-            opening,
+            repeats: Repeats::new(exact.iter().copied().map(Some)),
+            openings: Repeats::new((0..count).map(opening)),
             twins_after,
         }
     }
@@ -119,10 +110,12 @@ impl<'p> Context<'p> {
         let words = self.content.numbers(block).len();
         let share = |found: u32| found as f32 / words.max(1) as f32;
         let repeats = self
-            .repeats(block)
+            .repeats
+            .around(block)
             .map_or(0, |(first, last)| side(block as u32, first, last));
         let openings = self
-            .same_opening(block)
+            .openings
+            .around(block)
             .map_or(0, |(first, last)| side(block as u32, first, last));
         [
             near(since, 2.0),
@@ -191,10 +184,10 @@ impl<'p> Context<'p> {
         let shape = &self.shapes[block];
         let length = shape.coarse_step;
         let at = block as u32;
-        if let Some((first, last)) = self.repeats(block) {
+        if let Some((first, last)) = self.repeats.around(block) {
             add2(sink, &REPEAT, side(at, first, last), length);
         }
-        if let Some((first, last)) = self.same_opening(block) {
+        if let Some((first, last)) = self.openings.around(block) {
             add2(sink, &SAME_OPENING, side(at, first, last), length);
         }
         for distance in 1..=TWIN_REACH {
@@ -217,18 +210,6 @@ impl<'p> Context<'p> {
         let (elsewhere, in_paragraphs) = (share(elsewhere), share(in_paragraphs));
         add2(sink, &SHARED, elsewhere, length);
         add2(sink, &SHARED_PARAGRAPHS, in_paragraphs, length);
-    }
-
-    /// The first and the last block with the same words, if there are two.
-    fn repeats(&self, block: usize) -> Option<(u32, u32)> {
-        let found = self.repeats.get(&self.exact[block]).copied();
-        found.filter(|(first, last)| first != last)
-    }
-
-    /// The first and the last block with the same first words, if there are two.
-    fn same_opening(&self, block: usize) -> Option<(u32, u32)> {
-        let found = self.openings.get(&self.opening[block]?).copied();
-        found.filter(|(first, last)| first != last)
     }
 
     /// Of the content words of a block, how many stand elsewhere on the page, and how many in other paragraphs.
@@ -322,11 +303,8 @@ impl<'p> Context<'p> {
                 return Some(block + distance);
             }
         }
-        let (first, last) = self.repeats.get(&self.exact[block])?;
-        [*first, *last]
-            .into_iter()
-            .map(|at| at as usize)
-            .find(|at| *at != block)
+        let (first, last) = self.repeats.around(block)?;
+        [first, last].into_iter().map(|at| at as usize).find(|at| *at != block)
     }
 }
 
@@ -520,15 +498,38 @@ fn sequence_hash(tokens: &[Token]) -> u64 {
 
 const SEQUENCE: Family = Family::new("sequence", Group::Overlap);
 
-fn first_and_last(keys: impl ExactSizeIterator<Item = Option<u64>>) -> HashedMap<(u32, u32)> {
-    let mut map: HashedMap<(u32, u32)> = HashedMap::with_capacity_and_hasher(keys.len(), Default::default());
-    for (at, key) in keys.enumerate() {
-        if let Some(key) = key {
-            let at = at as u32;
-            map.entry(key).and_modify(|(_, last)| *last = at).or_insert((at, at));
-        }
+/// Blocks that are alike. Looked up once a block while it is made: on a long page, every look-up waits for memory.
+struct Repeats {
+    /// By block: the number of what it is like, in the order of first places; `None` for a block that is like nothing.
+    numbers: Vec<Option<u32>>,
+    /// By number: the first and the last block.
+    ends: Vec<(u32, u32)>,
+}
+
+impl Repeats {
+    /// The blocks of a page by their keys; those with equal keys are alike.
+    fn new(keys: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
+        let mut known: HashedMap<u32> = HashedMap::with_capacity_and_hasher(keys.len(), Default::default());
+        let mut ends: Vec<(u32, u32)> = Vec::with_capacity(keys.len());
+        let numbers = (0..)
+            .zip(keys)
+            .map(|(at, key)| {
+                let number = *known.entry(key?).or_insert(ends.len() as u32);
+                match ends.get_mut(number as usize) {
+                    Some((_, last)) => *last = at,
+                    None => ends.push((at, at)),
+                }
+                Some(number)
+            })
+            .collect();
+        Self { numbers, ends }
     }
-    map
+
+    /// The first and the last block that are like this one, if there are two.
+    fn around(&self, block: usize) -> Option<(u32, u32)> {
+        let (first, last) = self.ends[self.numbers[block]? as usize];
+        (first != last).then_some((first, last))
+    }
 }
 
 fn paragraphs_before(shapes: &[Shape]) -> Vec<u32> {
