@@ -99,6 +99,26 @@ fn text_to_labelled_blocks(bencher: Bencher) {
     });
 }
 
+/// The time of a byte is to be the same on a long page, but for the memory that the page takes.
+#[divan::bench(sample_count = 3, args = [10_000, 1_000_000, 100_000_000])]
+fn text_of_one_page_to_labelled_blocks(bencher: Bencher, size: usize) {
+    let classifier = Classifier::shipped().expect("the shipped model");
+    let mut text = String::with_capacity(size);
+    'full: loop {
+        for page in &corpus().text {
+            if text.len() + page.text.len() > size {
+                break 'full;
+            }
+            text.push_str(&page.text);
+            text.push_str("\n\n");
+        }
+    }
+    let page = [page(text, PageKind::Text)];
+    bencher.counter(bytes(&page)).bench_local(|| {
+        black_box(classifier.classify(&page[0], Split::Auto)).expect("a labelled page");
+    });
+}
+
 #[divan::bench(sample_count = 10)]
 fn text_to_blocks(bencher: Bencher) {
     let pages = &corpus().text;
