@@ -214,8 +214,11 @@ impl GroupMeans {
         for ((p, logs), group) in rows.zip(groups) {
             let group = group as usize;
             sizes[group] += 1;
-            for (sum, value) in means[group * 2 * labels..].iter_mut().zip(p.iter().chain(logs)) {
-                *sum += value;
+            let (of_p, of_logs) = means[group * 2 * labels..][..2 * labels].split_at_mut(labels);
+            for (sums, values) in [(of_p, p), (of_logs, logs)] {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += value;
+                }
             }
         }
         for (means, size) in means.chunks_exact_mut(2 * labels.max(1)).zip(&sizes) {

@@ -329,7 +329,7 @@ pub fn add3<S: Sink>(sink: &mut S, family: &'static Family, a: usize, b: usize, 
 /// Number of `limits` (ascending) that `value` is above.
 pub fn step(value: f32, limits: &[f32]) -> usize {
     // all are compared: a loop that stops at the first would be guessed wrong most of the time
-    limits.iter().filter(|limit| value > **limit).count()
+    limits.iter().map(|limit| u32::from(value > *limit)).sum::<u32>() as usize
 }
 
 /// A share as one of six steps; none and all have their own.
