@@ -115,7 +115,7 @@ fn write_corpus(folder: &Path) {
         write(&format!("deep/er/page{i}.txt"), random.page().as_bytes());
         write(&format!("small{i}.jsonl"), &json_lines(&mut random, 2000));
     }
-    write("archive.warc.gz", &archive(&mut random, 3 << 19));
+    write("pages.warc.gz", &archive(&mut random, 3 << 19));
     write_rows(&folder.join("rows.parquet"), &mut random, 400);
     write("empty.jsonl", b"");
     write("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\0");
