@@ -385,6 +385,10 @@ impl Taker<Cleaned> for Writer {
     fn is_packed(&self) -> bool {
         self.target.is_packed() || self.removed.as_ref().is_some_and(PackedFile::is_packed)
     }
+
+    fn writes_to_stdout(&self) -> bool {
+        self.target.is_stdout()
+    }
 }
 
 fn other_format(input: &Path, wanted: &str) -> Error {

@@ -249,6 +249,9 @@ pub trait Taker<T> {
     /// Whether each checkpoint makes what is written longer, because it is packed in members.
     fn is_packed(&self) -> bool;
 
+    /// Whether results are written to standard output as they are taken.
+    fn writes_to_stdout(&self) -> bool;
+
     /// Whether there can be a checkpoint behind a record; else an input that is not done is begun again.
     fn stops_within(&self) -> bool {
         true
@@ -278,6 +281,10 @@ impl<T, F: FnMut(T) -> Result<()>> Taker<T> for Function<F> {
     }
 
     fn is_packed(&self) -> bool {
+        false
+    }
+
+    fn writes_to_stdout(&self) -> bool {
         false
     }
 }
@@ -422,7 +429,11 @@ pub fn for_each_page_into<T: Send, K: Taker<T>>(
         ..options.clone()
     };
     let wanted = Wanted::new(&args.glob)?;
-    let progress = Progress::new(|| total_bytes(&args.paths, &wanted), &options.bytes_read);
+    let progress = Progress::new(
+        || total_bytes(&args.paths, &wanted),
+        &options.bytes_read,
+        taker.writes_to_stdout(),
+    );
     let mut run = Run::new(args, taker, journal, progress)?;
     let mut inputs = Inputs {
         options: &options,

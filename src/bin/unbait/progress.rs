@@ -22,9 +22,10 @@ struct Line {
 }
 
 impl Progress {
-    /// Begins the line; `total` finds out how many bytes there are to read, when somebody will see it.
-    pub fn new(total: impl FnOnce() -> Option<u64>, bytes_read: &Arc<AtomicU64>) -> Self {
-        if !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
+    /// Begins the line, unless results come on standard output between (`has_results_between`) and that is a terminal too; `total` finds
+    /// out how many bytes there are to read, when somebody will see it.
+    pub fn new(total: impl FnOnce() -> Option<u64>, bytes_read: &Arc<AtomicU64>, has_results_between: bool) -> Self {
+        if !std::io::stderr().is_terminal() || (has_results_between && std::io::stdout().is_terminal()) {
             return Self(None);
         }
         let bar = match total() {

@@ -392,6 +392,10 @@ impl Taker<Written> for Writer {
         self.target.is_packed()
     }
 
+    fn writes_to_stdout(&self) -> bool {
+        self.target.is_stdout()
+    }
+
     fn stops_within(&self) -> bool {
         self.format != Format::Parquet
     }

@@ -132,6 +132,11 @@ impl Target {
         Ok(Self { place, sidecar })
     }
 
+    /// Whether results go to standard output.
+    pub fn is_stdout(&self) -> bool {
+        matches!(self.place, Place::Stdout(_))
+    }
+
     /// Whether each input gets a file.
     pub fn is_folder(&self) -> bool {
         matches!(self.place, Place::Folder(..))
