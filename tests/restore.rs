@@ -202,7 +202,14 @@ fn assert_restored(place: &Place, back: &str) -> usize {
 fn a_folder_of_all_formats_is_restored() {
     let place = tree();
     for options in [&["--threads", "1"], &["--threads", "3"]] {
-        let cleaned = place.clean("cleaned/", options);
+        assert_eq!(place.clean("cleaned/", options).code, 1);
+        let restored = place.restore(&["cleaned"], "back", &["--force"]);
+        assert_eq!((restored.code, restored.stderr.as_str()), (0, ""));
+        assert!(
+            place.files("in") == place.files("back"),
+            "packed files too are what they were"
+        );
+        let cleaned = place.clean("cleaned/", &[&options[..], &["--sidecar-keeps", "content"]].concat());
         assert_eq!(cleaned.code, 1, "{}", cleaned.stderr);
         let restored = place.restore(&["cleaned"], "back", &["--force"]);
         assert_eq!(restored.code, 0, "{}", restored.stderr);

@@ -8,6 +8,7 @@ use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into,
 use crate::journal::Journal;
 use crate::mirror::{Ending, Mirror};
 use crate::output::{PackedFile, Results, Unfinished, json};
+use crate::sidecar::Keeps;
 use crate::target::{self, Target, open_journal, refuse_packed_parquet};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,9 @@ pub struct Args {
     /// removed.jsonl.zst unless --removed names another file
     #[arg(long, value_name = "DIR", requires = "output")]
     sidecar: Option<PathBuf>,
+    /// What of a packed original (.gz, .zst, .bz2, .xz) the sidecar can give back
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Keeps::File, requires = "sidecar")]
+    sidecar_keeps: Keeps,
     /// Keep what is done when the run is stopped or killed: the same command goes on from there, and gives the same bytes. What it needs
     /// stands in hidden files beside the output; a run that is finished does nothing again
     #[arg(long)]
@@ -263,7 +267,7 @@ impl Writer {
         let target_at = at.as_ref().map(|at| at.of(|saved| saved.target));
         let mut target = Target::new(
             args.output.as_deref(),
-            args.sidecar.as_deref(),
+            args.sidecar.as_deref().map(|folder| (folder, args.sidecar_keeps)),
             args.paths.paths(),
             target_at.as_ref(),
             Results::data,

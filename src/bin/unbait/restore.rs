@@ -25,7 +25,7 @@ Example:
 /// Restore the originals of what clean wrote, byte for byte.
 ///
 /// It takes the outputs as `clean --sidecar` wrote them, and the undo files that it wrote beside; an output that was changed since is
-/// named. Originals that were packed have the same content, and are packed anew. Times and rights of files are not restored.
+/// named. Originals that were packed are packed anew, with the same content, if `clean` had --sidecar-keeps content. Times and rights of files are not restored.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {

@@ -21,11 +21,21 @@ pub const ENDING: &str = ".undo";
 /// Bytes at the start of a file that say how it is packed, and whether it is a Parquet file.
 const HEAD: u64 = 8;
 
+/// What of a packed original can be restored.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Keeps {
+    /// The file, byte for byte; it takes as much room as the original does
+    File,
+    /// Its content, which takes little room beside the output; it is packed anew
+    Content,
+}
+
 /// The folder.
 pub struct Sidecar {
     folder: PathBuf,
     /// Files and folders as they were given.
     inputs: Vec<PathBuf>,
+    keeps: Keeps,
     /// Whether an undo file that is not finished stays, to be gone on with.
     keeps_unfinished: bool,
     /// The undo file of a run before this one, and how far it was with the original.
@@ -74,11 +84,12 @@ struct SavedOriginal {
 
 impl Sidecar {
     /// A folder, which need not be there yet, for what takes these inputs' outputs back.
-    pub fn new(folder: &Path, inputs: &[PathBuf], at: Option<&At<Saved>>) -> Self {
+    pub fn new(folder: &Path, keeps: Keeps, inputs: &[PathBuf], at: Option<&At<Saved>>) -> Self {
         let has_begun = at.is_some_and(|at| at.saved.undo > 0);
         Self {
             folder: folder.to_owned(),
             inputs: inputs.to_vec(),
+            keeps,
             keeps_unfinished: at.is_some(),
             begun_undo: has_begun.then(|| Unfinished::of(at, |saved| saved.undo)),
             begun_original: at.and_then(|at| at.saved.original),
@@ -148,7 +159,9 @@ impl Sidecar {
             begins.map_err(|source| failed_write(&undo.path, source))?;
         }
         file.rewind().map_err(failed)?;
-        let is_whole = begun.map_or(Format::of_content(&head) == Format::Parquet, |begun| begun.is_whole);
+        let is_packed = Packing::of_content(&head).is_some() && self.keeps == Keeps::File;
+        let is_whole = is_packed || Format::of_content(&head) == Format::Parquet;
+        let is_whole = begun.map_or(is_whole, |begun| begun.is_whole);
         let mut original = Original {
             bytes: None,
             at: begun.map_or(0, |begun| begun.at),

@@ -6,7 +6,7 @@ use crate::inputs::reads_stdin;
 use crate::journal::{At, Journal, Run};
 use crate::mirror::{Ending, Mirror};
 use crate::output::{PackedFile, Results, Unfinished, beside};
-use crate::sidecar::{self, Sidecar};
+use crate::sidecar::{self, Keeps, Sidecar};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -101,7 +101,7 @@ impl Target {
     /// [`Error::Write`]; [`Error::Option`] when the path is a folder of the inputs.
     pub fn new(
         output: Option<&Path>,
-        sidecar: Option<&Path>,
+        sidecar: Option<(&Path, Keeps)>,
         inputs: &[PathBuf],
         at: Option<&At<Saved>>,
         stdout: impl FnOnce() -> Results,
@@ -111,10 +111,10 @@ impl Target {
             return Ok(Self { place, sidecar: None });
         };
         let mut sidecar = match sidecar {
-            Some(folder) => {
+            Some((folder, keeps)) => {
                 refuse_within("--sidecar", folder, inputs)?;
                 let at = at.map(|at| at.of(|saved| saved.sidecar));
-                Some(Sidecar::new(folder, inputs, at.as_ref()))
+                Some(Sidecar::new(folder, keeps, inputs, at.as_ref()))
             }
             None => None,
         };
