@@ -368,6 +368,28 @@ fn no_second_original_is_written_over_the_first() {
 }
 
 #[test]
+fn an_input_that_is_not_there_costs_no_other() {
+    let place = two_pages();
+    let inputs = ["in/a.txt", "in/missing.txt", "in/b/b.html"].map(|name| place.path(name));
+    let options = [
+        "-o".into(),
+        place.path("all.txt"),
+        "--sidecar".into(),
+        place.path("undo"),
+    ];
+    let cleaned = run_with_model("clean", inputs.into_iter().chain(options));
+    assert_eq!(cleaned.code, 1, "{}", cleaned.stderr);
+    assert!(
+        cleaned.stderr.contains("missing.txt: cannot be read"),
+        "{}",
+        cleaned.stderr
+    );
+    let restored = place.restore(&["all.txt"], "back/", &[]);
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    assert_eq!(place.files("back").keys().collect::<Vec<_>>(), ["a.txt", "b.html"]);
+}
+
+#[test]
 fn nothing_is_written_where_it_is_read() {
     let place = two_pages();
     for (back, name) in [

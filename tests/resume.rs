@@ -9,7 +9,7 @@ use parquet::file::properties::WriterProperties;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -134,15 +134,19 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-/// Runs the tool in a folder, and kills it after some time.
-fn run(folder: &Path, arguments: &[&str], kill_after: Option<Duration>) -> ExitStatus {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_unbait"))
+fn start(folder: &Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_unbait"))
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs the tool in a folder, and kills it after some time.
+fn run(folder: &Path, arguments: &[&str], kill_after: Option<Duration>) -> ExitStatus {
+    let mut child = start(folder, arguments);
     if let Some(time) = kill_after {
         std::thread::sleep(time);
         // SIGKILL; the run may have ended before
@@ -287,42 +291,113 @@ fn a_folder_of_parquet_files_is_gone_on_with() {
     check(&["score", "in", "-o", "out/", "--format", "parquet"]);
 }
 
+/// Runs the tool, and kills it as soon as the journal says what is wanted.
+fn run_until(folder: &Path, arguments: &[&str], journal: &Path, is_enough: impl Fn(&str) -> bool) {
+    let mut child = start(folder, arguments);
+    while !std::fs::read_to_string(journal).is_ok_and(|lines| is_enough(&lines)) {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the run ended before it could be killed"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The outputs that a journal says are done; one line behind them says so.
+fn done(journal: &str) -> Vec<String> {
+    let (mut done, mut pending) = (Vec::new(), Vec::new());
+    for line in journal.lines() {
+        let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else {
+            break;
+        };
+        match line.get("done") {
+            Some(input) => pending.extend(input["output"].as_str().map(str::to_owned)),
+            None => done.append(&mut pending),
+        }
+    }
+    done
+}
+
 #[test]
 fn finished_files_are_not_written_again() {
     let folder = tempfile::tempdir().unwrap();
     write_corpus(&folder.path().join("in"));
-    let arguments = ["clean", "in", "-o", "out/", "--resume"];
-    let mut passed = 0;
-    // the journal names what is done; a later run leaves it as it is
-    for wait in [200, 400, 800, 1600, 3200] {
-        let status = run(folder.path(), &arguments, Some(Duration::from_millis(wait)));
-        if status.code().is_some() {
-            break;
-        }
-        let journal = std::fs::read_to_string(folder.path().join("out/.unbait-journal")).unwrap_or_default();
-        let mut done: Vec<String> = Vec::new();
-        let mut pending = Vec::new();
-        for line in journal.lines() {
-            let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else {
-                break;
-            };
-            match line.get("done") {
-                Some(input) => pending.extend(input["output"].as_str().map(str::to_owned)),
-                None => done.append(&mut pending),
-            }
-        }
-        let before: Vec<_> = done
+    let arguments = ["clean", "in", "-o", "out/", "--resume", "--threads", "1"];
+    let journal = folder.path().join("out/.unbait-journal");
+    let times = |names: &[String]| -> Vec<_> {
+        let metadata = names
             .iter()
-            .map(|name| std::fs::metadata(folder.path().join(name)).unwrap().modified().unwrap())
-            .collect();
-        run(folder.path(), &arguments, Some(Duration::from_millis(wait)));
-        for (name, before) in done.iter().zip(before) {
-            let after = std::fs::metadata(folder.path().join(name)).unwrap().modified().unwrap();
-            assert_eq!(after, before, "{name} was written again");
-            passed += 1;
-        }
+            .map(|name| std::fs::metadata(folder.path().join(name)).unwrap());
+        metadata.map(|metadata| metadata.modified().unwrap()).collect()
+    };
+    run_until(folder.path(), &arguments, &journal, |journal| done(journal).len() >= 5);
+    let finished = done(&std::fs::read_to_string(&journal).unwrap());
+    let before = times(&finished);
+    assert_eq!(run(folder.path(), &arguments, None).code(), Some(1));
+    assert_eq!(times(&finished), before, "a finished file was written again");
+}
+
+#[test]
+fn a_run_that_stopped_at_a_bad_record_stops_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write_corpus(&folder.path().join("in"));
+    let file = |name: &str| std::fs::read(folder.path().join(name));
+    let strict = [
+        "score",
+        "in",
+        "-o",
+        "all.jsonl",
+        "--errors",
+        "bad.jsonl",
+        "--resume",
+        "--strict",
+    ];
+    for _ in 0..2 {
+        assert_eq!(run(folder.path(), &strict, None).code(), Some(1));
+        assert!(file("all.jsonl").is_err());
+        let bad = String::from_utf8(file("bad.jsonl").unwrap()).unwrap();
+        assert_eq!(bad.lines().count(), 1);
     }
-    assert!(passed > 0, "no run was killed behind a finished file");
+    let lenient = &strict[..strict.len() - 1];
+    assert_eq!(run(folder.path(), lenient, None).code(), Some(1));
+    let (all, bad) = (file("all.jsonl").unwrap(), file("bad.jsonl").unwrap());
+    assert_eq!(
+        run(
+            folder.path(),
+            &["score", "in", "-o", "all.jsonl", "--errors", "bad.jsonl"],
+            None
+        )
+        .code(),
+        Some(1)
+    );
+    assert!(all == file("all.jsonl").unwrap() && bad == file("bad.jsonl").unwrap());
+}
+
+#[test]
+fn an_input_that_is_gone_since_it_was_done_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("in");
+    std::fs::create_dir(&pages).unwrap();
+    for name in ["a.txt", "b.txt"] {
+        std::fs::write(
+            pages.join(name),
+            "The ferry sailed before dawn, and nobody heard its horn.",
+        )
+        .unwrap();
+    }
+    std::fs::write(pages.join("c.jsonl"), json_lines(&mut Random(7), 4 << 20)).unwrap();
+    let arguments = ["score", "in", "-o", "all.jsonl", "--resume", "--threads", "1"];
+    let journal = folder.path().join(".all.jsonl.unbait-journal");
+    run_until(folder.path(), &arguments, &journal, |journal| {
+        journal.contains("\"inputs\":2")
+    });
+    for name in ["b.txt", "c.jsonl"] {
+        std::fs::remove_file(pages.join(name)).unwrap();
+    }
+    assert_eq!(run(folder.path(), &arguments, None).code(), Some(2));
+    assert!(!folder.path().join("all.jsonl").exists());
 }
 
 #[test]
@@ -346,16 +421,20 @@ fn a_finished_file_that_is_gone_is_made_again() {
 fn a_part_that_is_shorter_than_it_should_be_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write_corpus(&folder.path().join("in"));
-    let arguments = ["score", "in/large.jsonl", "-o", "large.jsonl", "--resume"];
+    let arguments = [
+        "score",
+        "in/large.jsonl",
+        "-o",
+        "large.jsonl",
+        "--resume",
+        "--threads",
+        "1",
+    ];
     let part = folder.path().join(".large.jsonl.unbait-part");
     let journal = folder.path().join(".large.jsonl.unbait-journal");
-    let has_checkpoint = || std::fs::read_to_string(&journal).is_ok_and(|lines| lines.lines().count() > 1);
-    let mut wait = Duration::from_millis(200);
-    while !has_checkpoint() {
-        let status = run(folder.path(), &arguments, Some(wait));
-        assert!(status.code().is_none(), "the run ended before it could be killed");
-        wait = wait.mul_f64(1.2);
-    }
+    run_until(folder.path(), &arguments, &journal, |journal| {
+        journal.contains("\"at\"")
+    });
     std::fs::write(&part, "").unwrap();
     assert_eq!(run(folder.path(), &arguments, None).code(), Some(2));
     assert!(!folder.path().join("large.jsonl").exists());

@@ -401,12 +401,12 @@ pub struct Ended<S> {
 }
 
 impl<S: Serialize + DeserializeOwned + Default + Clone> Ended<S> {
-    /// The results have their names: there is nothing left to go on with.
+    /// The results have their names, if they are whole: there is nothing left to go on with then.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn finish(self) -> Result<Outcome> {
-        if let Some((mut journal, at)) = self.journal {
+        if let Some((mut journal, at)) = self.journal.filter(|_| self.outcome.is_whole()) {
             journal.finish(at)?;
         }
         Ok(self.outcome)
@@ -447,6 +447,9 @@ pub fn for_each_page_into<T: Send, K: Taker<T>>(
     workers::in_order(workers::count(args.threads), items, size, handle, |handled| {
         run.take(handled)
     })?;
+    if let (Some(done), Some(journal)) = (&inputs.done, &inputs.journal) {
+        done.check_end(journal)?;
+    }
     run.end()
 }
 
@@ -508,8 +511,10 @@ struct Run<'a, K, S> {
     journal: Option<Journal<Saved<S>>>,
     progress: Progress,
     counts: Counts,
-    /// How far it is; what was saved is that of the beginning.
+    /// How far it is.
     at: At<()>,
+    /// The last checkpoint.
+    last: At<Saved<S>>,
     /// Bytes of pages since the last checkpoint.
     bytes: usize,
     /// Whether the journal has a checkpoint within the input.
@@ -528,21 +533,18 @@ impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
     ) -> Result<Self> {
         let begun = journal.as_ref().map(|journal| journal.at().clone());
         let unfinished = Unfinished::of(begun.as_ref(), |saved| saved.errors);
-        let at = begun.unwrap_or_default();
+        let last = begun.unwrap_or_default();
         Ok(Self {
             args,
             taker,
             bad: BadRecords::new(args.errors.as_deref(), unfinished)?,
             journal,
             progress,
-            counts: at.saved.counts,
-            is_within: at.records > 0,
+            counts: last.saved.counts.clone(),
+            is_within: last.records > 0,
             is_whole: true,
-            at: At {
-                inputs: at.inputs,
-                records: at.records,
-                ..At::default()
-            },
+            at: last.of(|_| ()),
+            last,
             bytes: 0,
             stopped: false,
         })
@@ -640,6 +642,7 @@ impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
         K: Taker<T, Saved = S>,
     {
         let at = self.at(behind, is_ending)?;
+        self.last = at.clone();
         match &mut self.journal {
             Some(journal) => journal.checkpoint(at),
             None => Ok(()),
@@ -670,7 +673,14 @@ impl<'a, S: Serialize + DeserializeOwned + Default + Clone, K> Run<'a, K, S> {
         if self.at.inputs == 0 && !self.stopped {
             return Err(nothing_found(self.args));
         }
-        let at = self.at(None, true)?;
+        let at = match self.stopped {
+            // the record that it stopped at is to be the next one
+            true => At {
+                is_ending: true,
+                ..std::mem::take(&mut self.last)
+            },
+            false => self.at(None, true)?,
+        };
         if let Some(journal) = &mut self.journal {
             journal.checkpoint(at.clone())?;
         }

@@ -288,6 +288,20 @@ impl DoneInputs {
             None => Err(refused(journal, "it does not have all inputs that are done")),
         }
     }
+
+    /// Checks that all of them were gone through.
+    ///
+    /// # Errors
+    /// [`Error::Option`].
+    pub fn check_end(&self, journal: &Path) -> Result<()> {
+        match self.0.front() {
+            Some(done) => Err(refused(
+                journal,
+                &format!("{} was done and is no input any more", done.input),
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 impl FileState {
@@ -429,6 +443,8 @@ mod tests {
         };
         assert!(check(&input).is_ok());
         assert!(message(check(&folder.path().join("b.txt"))).contains("stands where"));
+        let done = Journal::<String>::open(&path, &run("x")).unwrap().take_done();
+        assert!(message(done.check_end(&path)).contains("a.txt was done and is no input any more"));
         std::fs::write(&input, "AB").unwrap();
         assert!(message(check(&input)).contains("is another file since it was done"));
     }

@@ -45,6 +45,8 @@ pub struct Sidecar {
     /// The input that is read, until its part of the undo file begins.
     input: Option<PathBuf>,
     original: Option<Original>,
+    /// Why the input has none.
+    unreadable: Option<Error>,
     /// What the output got since the last part.
     output: Vec<u8>,
     /// Hashes of the names of the output's originals.
@@ -96,6 +98,7 @@ impl Sidecar {
             undo: None,
             input: None,
             original: None,
+            unreadable: None,
             output: Vec::new(),
             names: HashSet::new(),
         }
@@ -150,15 +153,19 @@ impl Sidecar {
             path: path.clone(),
             source,
         };
-        let mut file = File::open(&path).map_err(failed)?;
-        let mut head = Vec::new();
-        file.by_ref().take(HEAD).read_to_end(&mut head).map_err(failed)?;
+        let (file, head) = match opened(&path) {
+            Ok(opened) => opened,
+            // who reads the records will say so, and there will be none
+            Err(source) => {
+                self.unreadable = Some(failed(source));
+                return Ok(());
+            }
+        };
         let begun = self.begun_original.take();
         if begun.is_none() {
             let begins = undo.writer.begin_file(&name, Packing::of_content(&head));
             begins.map_err(|source| failed_write(&undo.path, source))?;
         }
-        file.rewind().map_err(failed)?;
         let is_packed = Packing::of_content(&head).is_some() && self.keeps == Keeps::File;
         let is_whole = is_packed || Format::of_content(&head) == Format::Parquet;
         let is_whole = begun.map_or(is_whole, |begun| begun.is_whole);
@@ -178,11 +185,16 @@ impl Sidecar {
     }
 
     /// The output got these bytes.
-    pub fn write(&mut self, bytes: &[u8]) {
-        match &mut self.original {
-            Some(original) if original.bytes.is_none() => original.passed += bytes.len() as u64,
-            Some(_) | None => self.output.extend_from_slice(bytes),
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the input could be read there and not here.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match (&mut self.original, self.unreadable.take()) {
+            (_, Some(error)) => return Err(error),
+            (Some(original), None) if original.bytes.is_none() => original.passed += bytes.len() as u64,
+            (Some(_) | None, None) => self.output.extend_from_slice(bytes),
         }
+        Ok(())
     }
 
     /// Writes what undoes the output so far, which is of the input up to `behind`, in unpacked bytes, or to its end.
@@ -211,6 +223,7 @@ impl Sidecar {
     pub fn end_input(&mut self) -> Result<()> {
         self.write_parts(None)?;
         self.input = None;
+        self.unreadable = None;
         let (Some(undo), Some(original)) = (&mut self.undo, self.original.take()) else {
             return Ok(());
         };
@@ -271,6 +284,15 @@ impl Original {
         self.at += part.len() as u64;
         Some(part)
     }
+}
+
+/// A file at its start, and what stands there.
+fn opened(path: &Path) -> io::Result<(File, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let mut head = Vec::new();
+    file.by_ref().take(HEAD).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok((file, head))
 }
 
 fn failed_write(path: &Path, source: io::Error) -> Error {

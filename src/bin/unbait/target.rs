@@ -217,7 +217,7 @@ impl Target {
     /// [`Error::Write`], [`Error::Output`].
     pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         if let Some(sidecar) = &mut self.sidecar {
-            sidecar.write(bytes);
+            sidecar.write(bytes)?;
         }
         match &mut self.place {
             Place::Stdout(results) => results.write_bytes(bytes),
