@@ -39,24 +39,26 @@ fn main() {
         .iter()
         .map(|size| corpus(folder.path(), &sources, *size))
         .collect();
-    for (name, arguments) in [
-        ("score", ["score", "--html-key", "html"]),
-        ("clean", ["clean", "--html-key", "html"]),
+    for (name, verb, ending) in [
+        ("score", "score", "out"),
+        ("score to Parquet", "score", "parquet"),
+        ("clean", "clean", "out"),
     ] {
-        compare_threads(name, &arguments, &corpora[0], sizes[0]);
+        let arguments = [verb, "--html-key", "html"];
+        compare_threads(name, &arguments, &corpora[0], ending, sizes[0]);
         for (corpus, size) in corpora.iter().zip(&sizes) {
-            let run = measure(&arguments, corpus, 2);
+            let run = measure(&arguments, corpus, ending, 2);
             println!("{name}, {size} MB of records: peak resident set {} MiB", run.kib / 1024);
         }
     }
 }
 
-fn compare_threads(name: &str, arguments: &[&str], corpus: &Path, size: usize) {
+fn compare_threads(name: &str, arguments: &[&str], corpus: &Path, ending: &str, size: usize) {
     let (mut one, mut two): (Vec<f64>, Vec<f64>) = (0..RUNS)
         .map(|_| {
             (
-                measure(arguments, corpus, 1).seconds,
-                measure(arguments, corpus, 2).seconds,
+                measure(arguments, corpus, ending, 1).seconds,
+                measure(arguments, corpus, ending, 2).seconds,
             )
         })
         .unzip();
@@ -91,13 +93,14 @@ fn corpus(folder: &Path, sources: &[String], megabytes: usize) -> PathBuf {
     path
 }
 
-fn measure(arguments: &[&str], corpus: &Path, threads: usize) -> Run {
+/// Runs the tool over a corpus, with results in a file of this ending.
+fn measure(arguments: &[&str], corpus: &Path, ending: &str, threads: usize) -> Run {
     let output = Command::new("/usr/bin/time")
         .args(["-f", "%e %M", env!("CARGO_BIN_EXE_unbait")])
         .args(arguments)
         .arg(corpus)
         .args(["--threads", &threads.to_string(), "-o"])
-        .arg(corpus.with_extension("out"))
+        .arg(corpus.with_extension(ending))
         .output()
         .expect("/usr/bin/time runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
