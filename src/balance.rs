@@ -177,7 +177,7 @@ impl LossTable {
         let problem = if stored.is_empty() {
             format!(
                 "the model has no thresholds for a loss of body words on {pages} pages; \
-                 train one with `unbait train --max-body-loss` on pages of more sites, or give --priority recall"
+                 train one with `unbait train --max-body-loss`, without --no-figures, on pages of more sites, or give --priority recall"
             )
         } else {
             format!(

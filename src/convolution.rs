@@ -175,8 +175,8 @@ impl Network {
         &self,
         inputs: &[f32],
         activations: &Activations,
-        mut by_units: Vec<Units>,
-        mut gradient: Option<&mut Self>,
+        by_units: Vec<Units>,
+        gradient: Option<&mut Self>,
     ) -> Vec<Units> {
         let blocks = activations.last.len();
         assert_eq!(activations.added.len(), self.layers.len(), "activations that were kept");
@@ -185,20 +185,30 @@ impl Network {
             (blocks, blocks * self.inputs()),
             "the same page"
         );
+        dispatch!(Level::new(), simd => self.backward_with(simd, inputs, activations, by_units, gradient))
+    }
+
+    #[inline(always)]
+    fn backward_with<S: Simd>(
+        &self,
+        simd: S,
+        inputs: &[f32],
+        activations: &Activations,
+        mut by_units: Vec<Units>,
+        mut gradient: Option<&mut Self>,
+    ) -> Vec<Units> {
+        let blocks = activations.last.len();
         for (number, (layer, dilation)) in self.layers.iter().zip(DILATIONS).enumerate().rev() {
             let by_sums = where_active(&by_units, &activations.added[number]);
             for (tap, weights) in layer.taps.iter().enumerate() {
                 let (out, of) = shifted(blocks, tap, dilation);
                 let transposed = transposed(weights);
                 for (by_units, by_sums) in by_units[of.clone()].iter_mut().zip(&by_sums[out.clone()]) {
-                    add_product(by_sums, &transposed, by_units);
+                    add_product(simd, by_sums, &transposed, by_units);
                 }
                 if let Some(gradient) = gradient.as_deref_mut() {
-                    let given = &activations.given[number][of];
-                    let weights = &mut gradient.layers[number].taps[tap];
-                    for (units, by_sums) in given.iter().zip(&by_sums[out]) {
-                        add_outer_product(units, by_sums, weights);
-                    }
+                    let given = activations.given[number][of].as_flattened();
+                    add_outer_products(simd, given, &by_sums[out], &mut gradient.layers[number].taps[tap]);
                 }
             }
             if let Some(gradient) = gradient.as_deref_mut() {
@@ -209,8 +219,8 @@ impl Network {
         }
         let by_first = where_active(&by_units, &activations.first);
         if let Some(gradient) = gradient {
-            for (row, by_first) in inputs.chunks_exact(self.inputs()).zip(&by_first) {
-                add_outer_product(row, by_first, &mut gradient.first);
+            add_outer_products(simd, inputs, &by_first, &mut gradient.first);
+            for by_first in &by_first {
                 add(&mut gradient.first_bias, by_first);
             }
         }
@@ -304,11 +314,19 @@ fn products_into<S: Simd, const P: usize, const TOGETHER: usize>(
 }
 
 #[inline(always)]
+fn store<S: Simd>(halves: &[f32x16<S>; 2], to: &mut Units) {
+    for (half, to) in halves.iter().zip(to.as_chunks_mut::<{ UNITS / 2 }>().0) {
+        half.store_slice(to);
+    }
+}
+
+#[inline(always)]
 fn in_halves<S: Simd>(simd: S, units: &Units) -> [f32x16<S>; 2] {
     let (halves, _) = units.as_chunks::<{ UNITS / 2 }>();
     std::array::from_fn(|half| f32x16::load_array_ref(simd, &halves[half]))
 }
 
+#[inline(always)]
 fn add(to: &mut Units, units: &Units) {
     for (to, unit) in to.iter_mut().zip(units) {
         *to += unit;
@@ -316,30 +334,72 @@ fn add(to: &mut Units, units: &Units) {
 }
 
 /// The values of `by` where the unit is above zero, else zero.
+#[inline(always)]
 fn where_active(by: &[Units], units: &[Units]) -> Vec<Units> {
-    let kept = |(by, units): (&Units, &Units)| std::array::from_fn(|at| if units[at] > 0.0 { by[at] } else { 0.0 });
-    by.iter().zip(units).map(kept).collect()
+    by.iter()
+        .zip(units)
+        .map(|(by, units)| {
+            let mut kept = NOTHING;
+            for ((kept, by), unit) in kept.iter_mut().zip(by).zip(units) {
+                *kept = if *unit > 0.0 { *by } else { 0.0 };
+            }
+            kept
+        })
+        .collect()
 }
 
 /// Adds a row times weights of shape (length of the row, units).
-fn add_product(row: &Units, weights: &[Units], to: &mut Units) {
-    let mut sums = *to;
+#[inline(always)]
+fn add_product<S: Simd>(simd: S, row: &Units, weights: &[Units], to: &mut Units) {
+    let mut halves = in_halves(simd, to);
     for (value, weights) in row.iter().zip(weights) {
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += value * weight;
-        }
+        let value = f32x16::splat(simd, *value);
+        let weights = in_halves(simd, weights);
+        halves[0] += value * weights[0];
+        halves[1] += value * weights[1];
     }
-    *to = sums;
+    store(&halves, to);
 }
 
-/// Adds the product of each value of a row with each unit, shape (length of the row, units).
-fn add_outer_product(row: &[f32], units: &Units, to: &mut [Units]) {
-    for (value, to) in row.iter().zip(to) {
-        if *value != 0.0 {
-            for (to, unit) in to.iter_mut().zip(units) {
-                *to += value * unit;
-            }
+/// Adds, row by row, the product of each value of a row with each unit of its block. Rows are row-major and as long as `to`, which has
+/// shape (length of a row, units).
+#[inline(always)]
+fn add_outer_products<S: Simd>(simd: S, rows: &[f32], units: &[Units], to: &mut [Units]) {
+    let width = to.len();
+    let (together, rest) = to.as_chunks_mut::<SUMS_TOGETHER>();
+    let first_of_rest = together.len() * SUMS_TOGETHER;
+    for (at, to) in together.iter_mut().enumerate() {
+        add_columns(simd, rows, width, at * SUMS_TOGETHER, units, to);
+    }
+    for (at, to) in rest.iter_mut().enumerate() {
+        add_columns(simd, rows, width, first_of_rest + at, units, std::array::from_mut(to));
+    }
+}
+
+/// Rows of sums that stay in registers at once, two registers each where these are widest.
+const SUMS_TOGETHER: usize = 4;
+
+/// [`add_outer_products`] for the columns of the rows from `first` on.
+#[inline(always)]
+fn add_columns<S: Simd, const TOGETHER: usize>(
+    simd: S,
+    rows: &[f32],
+    width: usize,
+    first: usize,
+    units: &[Units],
+    to: &mut [Units; TOGETHER],
+) {
+    let mut sums: [_; TOGETHER] = std::array::from_fn(|at| in_halves(simd, &to[at]));
+    for (row, units) in rows.chunks_exact(width).zip(units) {
+        let units = in_halves(simd, units);
+        for (sums, value) in sums.iter_mut().zip(&row[first..first + TOGETHER]) {
+            let value = f32x16::splat(simd, *value);
+            sums[0] += value * units[0];
+            sums[1] += value * units[1];
         }
+    }
+    for (sums, to) in sums.iter().zip(to) {
+        store(sums, to);
     }
 }
 

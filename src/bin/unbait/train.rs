@@ -40,6 +40,10 @@ pub struct Args {
     /// besides 0.1%, 0.2%, 0.5%, 1%, 2% and 5%; can be given several times
     #[arg(long, value_name = "SHARE", value_parser = body_loss)]
     max_body_loss: Vec<BodyLoss>,
+    /// Make the model alone, without figures on held-out sites and thresholds of --max-body-loss, in a fraction of the time; its labels
+    /// are the same
+    #[arg(long, conflicts_with_all = ["max_body_loss", "main_text"])]
+    no_figures: bool,
     /// Model file to write
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
@@ -62,6 +66,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     crate::use_threads(args.reading.threads)?;
     let mut options = TrainOptions {
         folds: args.folds,
+        figures: !args.no_figures,
         ..args.fit.options(args.reading.options()?)
     };
     options.body_losses.extend(&args.max_body_loss);
