@@ -7,6 +7,7 @@
 //! written; of the formatting elements only links are opened again after a block cut them short; a table ends an open
 //! paragraph also in quirks mode; a template is hidden even if it declares a shadow root; a frameset after text is ignored.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -19,7 +20,20 @@ use html5gum::{Emitter, Error as TokenizerError, State, Tokenizer};
 pub const MAX_DEPTH: usize = 512;
 
 /// Longest input in bytes (chosen: a NUL can become three bytes of text, and every offset has to fit a `u32`).
-pub const MAX_INPUT: usize = u32::MAX as usize / 4;
+pub const MAX_INPUT: usize = 1 << 30;
+
+/// Bytes of a `class` attribute that are kept (chosen: utility frameworks write a thousand). What stands around many blocks is read for each
+/// of them, so that without these limits a page could cost the square of its length.
+pub const MOST_CLASS_BYTES: usize = 4096;
+
+/// Bytes of an `href` that are kept (sitemaps.org: an address has fewer than 2,048 characters).
+pub const MOST_HREF_BYTES: usize = 2048;
+
+/// Bytes of an `id`, `role` or `itemprop` that are kept (chosen).
+pub const MOST_ID_BYTES: usize = 256;
+
+/// Bytes of an unknown element's name that are kept (chosen: custom elements have 30 and fewer).
+pub const MOST_NAME_BYTES: usize = 64;
 
 /// The page descriptions that [`Document::metadata`] keeps, as spelled in `name` or `property`, lower case (chosen).
 pub const METADATA_NAMES: [&str; 5] = ["og:title", "og:description", "og:site_name", "description", "author"];
@@ -379,27 +393,27 @@ impl Document {
         &self.elements[id.index()]
     }
 
-    /// The words of the `class` attribute, as spelled.
+    /// The words of the `class` attribute, as spelled, in its first [`MOST_CLASS_BYTES`].
     pub fn classes(&self, id: ElementId) -> impl Iterator<Item = &str> {
         self.attribute(&self.element(id).classes).split_ascii_whitespace()
     }
 
-    /// The `id` attribute, as spelled; `None` if missing or empty.
+    /// The `id` attribute, as spelled, up to [`MOST_ID_BYTES`]; `None` if missing or empty.
     pub fn id(&self, id: ElementId) -> Option<&str> {
         Some(self.attribute(&self.element(id).id)).filter(|value| !value.is_empty())
     }
 
-    /// The `role` attribute, as spelled; `None` if missing or empty.
+    /// The `role` attribute, as spelled, up to [`MOST_ID_BYTES`]; `None` if missing or empty.
     pub fn role(&self, id: ElementId) -> Option<&str> {
         Some(self.attribute(&self.element(id).role)).filter(|value| !value.is_empty())
     }
 
-    /// The `href` attribute, as spelled; `None` if missing or empty.
+    /// The `href` attribute, as spelled, up to [`MOST_HREF_BYTES`]; `None` if missing or empty.
     pub fn href(&self, id: ElementId) -> Option<&str> {
         Some(self.attribute(&self.element(id).href)).filter(|value| !value.is_empty())
     }
 
-    /// The `itemprop` attribute, as spelled; `None` if missing or empty.
+    /// The `itemprop` attribute, as spelled, up to [`MOST_ID_BYTES`]; `None` if missing or empty.
     pub fn itemprop(&self, id: ElementId) -> Option<&str> {
         Some(self.attribute(&self.element(id).itemprop)).filter(|value| !value.is_empty())
     }
@@ -534,7 +548,23 @@ enum Attribute {
     Type,
 }
 
+/// The beginning of a value that is kept, cut between characters.
+fn beginning(value: &[u8], most: usize) -> Cow<'_, str> {
+    let continues = |at: usize| value.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let end = (0..=most.min(value.len())).rev().find(|at| !continues(*at));
+    String::from_utf8_lossy(&value[..end.unwrap_or(0)])
+}
+
 impl Attribute {
+    /// Bytes of it that an element keeps.
+    fn most_bytes(self) -> usize {
+        match self {
+            Self::Class => MOST_CLASS_BYTES,
+            Self::Href => MOST_HREF_BYTES,
+            _ => MOST_ID_BYTES,
+        }
+    }
+
     const COUNT: usize = Attribute::Type as usize + 1;
 
     fn from_lower_case(name: &[u8]) -> Option<Attribute> {
@@ -892,7 +922,7 @@ impl<'d> Builder<'d> {
         let mut keep = |attribute| {
             let start = attributes.len() as u32;
             if let Some(value) = current.value(attribute) {
-                attributes.push_str(&String::from_utf8_lossy(value));
+                attributes.push_str(&beginning(value, attribute.most_bytes()));
             }
             start..attributes.len() as u32
         };
@@ -970,7 +1000,7 @@ impl<'d> Builder<'d> {
             Some(&index) => index,
             None => {
                 let index = self.other_spellings.len() as u32;
-                let spelling = String::from_utf8_lossy(&self.current.name);
+                let spelling = beginning(&self.current.name, MOST_NAME_BYTES);
                 self.other_spellings.push(spelling.into());
                 self.other_names.insert(self.current.name.clone(), index);
                 index
@@ -1433,7 +1463,7 @@ impl<'d> Builder<'d> {
                 && let Some(value) = self.current.value(attribute)
             {
                 let start = attributes.len() as u32;
-                attributes.push_str(&String::from_utf8_lossy(value));
+                attributes.push_str(&beginning(value, attribute.most_bytes()));
                 *range = start..attributes.len() as u32;
             }
         }

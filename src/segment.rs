@@ -30,14 +30,14 @@ pub struct Segmented {
 }
 
 /// One text block.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Block {
     /// The visible text, trimmed, every run of white space as one space; never empty.
     pub text: String,
     /// Where it stands in [`Page::text`], in bytes, from the first to the last character of its source.
     pub span: Range<usize>,
-    /// Where it stands among the elements; `None` for plain text.
-    pub markup: Option<Markup>,
+    /// Where it stands among the elements; `None` for plain text, of which a page can have very many blocks.
+    pub markup: Option<Box<Markup>>,
 }
 
 /// Where a block of an HTML page stands.
@@ -47,6 +47,8 @@ pub struct Markup {
     pub element: ElementId,
     /// The innermost block-level element around it.
     pub container: ElementId,
+    /// Hash of the element names and class words from the root to the container.
+    pub path: u64,
     /// Characters inside links, of all characters that are not white space; 0 to 1.
     pub link_density: f32,
     /// Number of links that the block's text stands in.
@@ -217,7 +219,7 @@ fn html_blocks(document: &Document) -> Vec<Block> {
     if let (Some(alt), Some(last)) = (picture, blocks.last_mut().and_then(|block| block.markup.as_mut())) {
         last.picture_after = Some(alt);
     }
-    mark_repeats(document, &mut blocks);
+    mark_repeats(&mut blocks);
     blocks
 }
 
@@ -231,19 +233,21 @@ fn flush(open: &mut Open, facts: &ElementFacts, blocks: &mut Vec<Block>, picture
     if let (Some(alt), Some(previous)) = (&before, blocks.last_mut().and_then(|block| block.markup.as_mut())) {
         previous.picture_after = Some(alt.clone());
     }
+    let container = facts.container[element.index()];
     blocks.push(Block {
         text: block.text,
         span,
-        markup: Some(Markup {
+        markup: Some(Box::new(Markup {
             element,
-            container: facts.container[element.index()],
+            container,
+            path: facts.path[container.index()],
             link_density: block.link_chars as f32 / block.chars.max(1) as f32,
             links: block.links,
             first_link: block.first_link,
             repeats: false,
             picture_before: before,
             picture_after: None,
-        }),
+        })),
     });
 }
 
@@ -253,12 +257,15 @@ struct ElementFacts {
     link: Vec<Option<ElementId>>,
     /// Innermost block-level element at or above the element.
     container: Vec<ElementId>,
+    /// Hash of the names and class words of the elements from the root to this one.
+    path: Vec<u64>,
 }
 
 impl ElementFacts {
     fn of(document: &Document) -> Self {
         let mut link: Vec<Option<ElementId>> = Vec::with_capacity(document.elements.len());
         let mut container: Vec<ElementId> = Vec::with_capacity(document.elements.len());
+        let mut path: Vec<u64> = Vec::with_capacity(document.elements.len());
         for (id, element) in document.ids().zip(&document.elements) {
             let is_link = element.has_href && element.name == ElementName::A;
             link.push(if is_link {
@@ -270,8 +277,11 @@ impl ElementFacts {
                 Some(parent) if !element.name.is_block_level() => container[parent.index()],
                 Some(_) | None => id,
             });
+            let above = element.parent.map_or(0, |parent| path[parent.index()]);
+            let named = mix(above, element.name.as_str());
+            path.push(document.classes(id).fold(named, mix));
         }
-        Self { link, container }
+        Self { link, container, path }
     }
 }
 
@@ -287,37 +297,18 @@ fn common_ancestor(document: &Document, mut a: ElementId, mut b: ElementId) -> E
     a
 }
 
-/// Hash of the element names and class words from the block's container to the root.
-pub fn path_signature(document: &Document, container: ElementId) -> u64 {
-    let mut signature = 0u64;
-    for id in document.ancestors(container) {
-        signature = mix(signature, document.element(id).name.as_str());
-        for class in document.classes(id) {
-            signature = mix(signature, class);
-        }
-    }
-    signature
+/// The hash of a path that goes on with this word.
+fn mix(path: u64, word: &str) -> u64 {
+    path.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ xxhash_rust::xxh3::xxh3_64(word.as_bytes())
 }
 
-fn mix(signature: u64, word: &str) -> u64 {
-    signature.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ xxhash_rust::xxh3::xxh3_64(word.as_bytes())
-}
-
-fn mark_repeats(document: &Document, blocks: &mut [Block]) {
-    let signatures: Vec<Option<u64>> = blocks
-        .iter()
-        .map(|block| {
-            block
-                .markup
-                .as_ref()
-                .map(|markup| path_signature(document, markup.container))
-        })
-        .collect();
+fn mark_repeats(blocks: &mut [Block]) {
+    let path = |block: &Block| block.markup.as_ref().map(|markup| markup.path);
     for index in 0..blocks.len() {
         let near = index.saturating_sub(2)..(index + 3).min(blocks.len());
         let repeats = near
             .filter(|other| *other != index)
-            .any(|other| signatures[other] == signatures[index] && blocks[other].text != blocks[index].text);
+            .any(|other| path(&blocks[other]) == path(&blocks[index]) && blocks[other].text != blocks[index].text);
         if let Some(markup) = blocks[index].markup.as_mut() {
             markup.repeats = repeats;
         }
@@ -362,6 +353,7 @@ fn text_blocks(text: &str, split: Split) -> Vec<Block> {
         }
         previous = Some(line);
     }
+    drop(lines);
     blocks
         .into_iter()
         .map(|span| Block {

@@ -5,7 +5,7 @@
 use crate::analyzer::PageTerms;
 use crate::context::{Context, common, content_words, distance_step};
 use crate::html::{Document, ElementId, ElementName};
-use crate::segment::{Block, Markup, path_signature};
+use crate::segment::{Block, Markup};
 use crate::shape::{Shape, add1, add2, add3, flag, saturated, share_step, step};
 use crate::vocabulary::{Family, Group, HashedMap, Sink, part};
 
@@ -22,9 +22,9 @@ pub struct Structure<'p> {
     word_spellings: Vec<String>,
     /// Word units in paragraphs on the whole page.
     paragraph_words: f32,
-    /// By block: path signature of its container.
-    signatures: Vec<u64>,
-    /// By path signature: number of blocks, and the sum of their word units.
+    /// By element: bits of the landmarks that it is or stands in, and [`DESCRIBED`].
+    inside: Vec<u32>,
+    /// By path: number of blocks, and the sum of their word units.
     paths: HashedMap<(u32, f32)>,
     /// Content words of the page's title, sorted.
     title: Vec<u64>,
@@ -85,7 +85,7 @@ impl<'p> Structure<'p> {
             word_hashes: Vec::new(),
             word_spellings: Vec::new(),
             paragraph_words: 0.0,
-            signatures: Vec::with_capacity(blocks.len()),
+            inside: landmarks(document),
             paths: HashedMap::default(),
             title: topic(document.title.as_deref().unwrap_or("")),
             description: topic(metadata(document, &["og:description", "description"])),
@@ -129,17 +129,14 @@ impl<'p> Structure<'p> {
                 holds.paragraph_words += shape.words;
                 self.paragraph_words += shape.words;
             }
-            let signature = path_signature(self.document, markup.container);
-            self.signatures.push(signature);
-            let path = self.paths.entry(signature).or_default();
+            let path = self.paths.entry(markup.path).or_default();
             path.0 += 1;
             path.1 += shape.words;
             let alt = |text: &Option<String>| text.as_deref().map(topic);
             self.pictures
                 .push([alt(&markup.picture_before), alt(&markup.picture_after)]);
-            let in_h1 = |id: ElementId| self.document.element(id).name == ElementName::H1;
-            if self.first_h1.is_none() && self.document.ancestors(markup.element).any(in_h1) {
-                self.first_h1 = Some(at);
+            if self.inside[markup.element.index()] & landmark(&ElementName::H1) != 0 {
+                self.first_h1 = self.first_h1.or(Some(at));
             }
         }
         // children come after their parents, so one pass from the end adds everything up
@@ -196,15 +193,14 @@ impl<'p> Structure<'p> {
         let name = |id: ElementId| self.document.element(id).name.as_str();
         let inner = name(markup.element);
         sink.add(&INNER, INNER.hash1(part(inner)), || inner.to_owned());
+        let inside = self.inside[markup.element.index()];
         let mut path: Vec<&str> = Vec::with_capacity(4);
-        let mut flags = 0usize;
         for id in self.document.ancestors(markup.element) {
             let element = self.document.element(id);
             if element.name.is_block_level() && path.len() < 4 {
                 path.push(name(id));
-            }
-            if let Some(flag) = LANDMARKS.iter().position(|landmark| *landmark == element.name) {
-                flags |= 1 << flag;
+            } else if path.len() == 4 && inside & DESCRIBED == 0 {
+                break;
             }
             if let Some(role) = self.document.role(id) {
                 sink.add(&ROLE, ROLE.hash1(part(first_word(role))), || {
@@ -220,7 +216,7 @@ impl<'p> Structure<'p> {
         for (_, landmark) in LANDMARKS
             .iter()
             .enumerate()
-            .filter(|(flag, _)| flags & (1 << flag) != 0)
+            .filter(|(flag, _)| inside & (1 << flag) != 0)
         {
             let landmark = landmark.as_str();
             sink.add(&INSIDE, INSIDE.hash1(part(landmark)), || landmark.to_owned());
@@ -420,11 +416,15 @@ impl<'p> Structure<'p> {
                 add3(sink, shares, step(share, &[0.0, 0.1, 0.5, 0.9]), mean, length);
             }
             level += 1;
+            // nothing further up counts
+            if level >= CONTAINER_LEVELS && (steps_to_content.is_some() || self.paragraph_words == 0.0) {
+                break;
+            }
         }
         let (steps, share) = steps_to_content.unwrap_or((20, 9));
         add2(sink, &CONTENT, steps.min(20), length);
         add3(sink, &CONTENT_SHARE, steps.min(20), share, length);
-        let (count, words) = self.paths.get(&self.signatures[block]).copied().unwrap_or_default();
+        let (count, words) = self.paths.get(&markup.path).copied().unwrap_or_default();
         let mean = step(words / count.max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0]);
         add3(
             sink,
@@ -531,6 +531,27 @@ const LANDMARKS: [ElementName; 27] = [
     ElementName::P,
     ElementName::Picture,
 ];
+
+/// Bit of an element that has a role or a property, or stands in one that has.
+const DESCRIBED: u32 = 1 << LANDMARKS.len();
+
+/// Bit of a landmark; none for other names.
+fn landmark(name: &ElementName) -> u32 {
+    let place = LANDMARKS.iter().position(|landmark| landmark == name);
+    place.map_or(0, |place| 1 << place)
+}
+
+/// By element: the bits of the elements from the root to it.
+fn landmarks(document: &Document) -> Vec<u32> {
+    let mut inside: Vec<u32> = Vec::with_capacity(document.elements.len());
+    for (id, element) in document.ids().zip(&document.elements) {
+        let above = element.parent.map_or(0, |parent| inside[parent.index()]);
+        let is_described = document.role(id).or(document.itemprop(id)).is_some();
+        let described = if is_described { DESCRIBED } else { 0 };
+        inside.push(above | landmark(&element.name) | described);
+    }
+    inside
+}
 
 const INNER: Family = Family::new("inner", Group::Elements);
 const CONTAINER: Family = Family::new("element", Group::Elements);

@@ -5,7 +5,7 @@
 use crate::analyzer::{Language, PageTerms, Token, TokenKind};
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
-use crate::segment::{Segmented, path_signature};
+use crate::segment::Segmented;
 use crate::shape::{self, Shape};
 use crate::structure::{self, Structure};
 use crate::vocabulary::{Family, Group, HashedMap, Sink, Vocabulary, hash_bytes};
@@ -584,7 +584,7 @@ fn facts(segmented: &Segmented, shapes: &[Shape], context: &Context, structure: 
                         .element(markup.container)
                         .parent
                         .map_or(0, |parent| parent.index() as u64 + 1);
-                    let path = number(path_signature(document, markup.container));
+                    let path = number(markup.path);
                     (path, number(GROUP_PARENT.hash1(parent)))
                 }
                 _ => (at as u32, at as u32),
