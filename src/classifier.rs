@@ -12,7 +12,7 @@ use crate::page::{Page, PageKind};
 use crate::page_features::{feature_count, feature_names, page_features};
 use crate::page_model::{PageContributions, PageModel};
 use crate::segment::{Block, Segmented, Split, segment};
-use crate::vectorizer::{Recipe, SparseMatrix, Vectorizer, Vectors};
+use crate::vectorizer::{BlockFacts, Recipe, SparseMatrix, Vectorizer, Vectors};
 use crate::vocabulary::Vocabulary;
 use half::f16;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -32,6 +32,10 @@ const VOCABULARY_LEVEL: i32 = 19;
 
 /// Most bytes that a vocabulary may unpack to (chosen: some 20 million features; bounds a hostile file).
 const MOST_VOCABULARY_BYTES: usize = 1 << 29;
+
+/// Most blocks that are labelled together; a page of more is labelled in parts of as many, each as if it were a page (chosen: no page that
+/// people read has as many, and what is known of so many blocks takes about 200 MB).
+pub const MOST_BLOCKS: usize = 1 << 18;
 
 /// The two models for one kind of page.
 #[derive(Clone, Debug)]
@@ -229,30 +233,44 @@ impl Classifier {
         self.classify_segmented(segment(page, split))
     }
 
-    /// Labels the blocks of a page that was segmented already.
+    /// Labels the blocks of a page that was segmented already; more than [`MOST_BLOCKS`] in parts.
     ///
     /// # Errors
     /// As [`Classifier::classify`].
     pub fn classify_segmented(&self, segmented: Segmented) -> Result<LabelledPage> {
         let model = self.kind_or_error(segmented.kind)?;
+        let mut language = None;
+        let mut words = Vec::with_capacity(segmented.blocks.len());
+        let mut probabilities = Vec::with_capacity(segmented.blocks.len() * self.labels.len());
+        let segmented = in_parts(segmented, |part| {
+            let (read_in, facts, part) = self.probabilities(model, part);
+            language.get_or_insert(read_in);
+            words.extend(facts.iter().map(|fact| fact.words));
+            probabilities.extend(part);
+        });
+        let shape = (segmented.blocks.len(), self.labels.len());
+        let probabilities = Array2::from_shape_vec(shape, probabilities).expect("a row for each block");
+        Ok(LabelledPage {
+            segmented,
+            language: language.unwrap_or(Language::UNKNOWN),
+            words,
+            labels: most_likely(probabilities.view()),
+            probabilities,
+        })
+    }
+
+    /// The language of a page, facts of its blocks, and the probabilities of their labels, shape (blocks, labels).
+    fn probabilities(&self, model: &KindModel, segmented: &Segmented) -> (Language, Vec<BlockFacts>, Array2<f64>) {
         let (blocks, labels) = (segmented.blocks.len(), self.labels.len());
         let mut ngram = Vec::with_capacity(blocks * labels);
-        let (language, facts) = self.vectorizer.for_each_row(&segmented, &model.vocabulary, |row| {
+        let (language, facts) = self.vectorizer.for_each_row(segmented, &model.vocabulary, |row| {
             let start = ngram.len();
             ngram.resize(start + labels, 0.0);
             model.ngram.row_log_probabilities(row, &mut ngram[start..]);
         });
         let ngram = Array2::from_shape_vec((blocks, labels), ngram).expect("a row for each block");
         let probabilities = model.page.probabilities(ngram.view(), &facts);
-        let labels = most_likely(probabilities.view());
-        let words = facts.iter().map(|fact| fact.words).collect();
-        Ok(LabelledPage {
-            segmented,
-            language,
-            words,
-            probabilities,
-            labels,
-        })
+        (language, facts, probabilities)
     }
 
     /// Why one block of a page gets its label.
@@ -282,21 +300,31 @@ impl Classifier {
         wanted: impl Fn(usize) -> bool,
     ) -> Result<Vec<Explanation>> {
         let model = self.kind_or_error(page.kind)?;
-        let segmented = segment(page, split);
-        let Vectors { rows, facts, .. } = self.vectorizer.transform(&segmented, &model.vocabulary);
+        let mut explanations = Vec::new();
+        let mut first = 0;
+        in_parts(segment(page, split), |part| {
+            let blocks = part.blocks.len();
+            if (first..first + blocks).any(&wanted) {
+                let scores = self.scores(model, part);
+                let wanted = (0..blocks).filter(|block| wanted(first + block));
+                explanations.extend(wanted.map(|block| self.explain_block(model, &scores, block)));
+            }
+            first += blocks;
+        });
+        Ok(explanations)
+    }
+
+    fn scores(&self, model: &KindModel, segmented: &Segmented) -> PageScores {
+        let Vectors { rows, facts, .. } = self.vectorizer.transform(segmented, &model.vocabulary);
         let ngram = model.ngram.log_probabilities(&rows);
         let features = page_features(ngram.view(), &facts);
         let last = model.page.log_probabilities(&features);
-        let scores = PageScores {
+        PageScores {
             rows,
             ngram,
             features,
             last,
-        };
-        Ok((0..segmented.blocks.len())
-            .filter(|block| wanted(*block))
-            .map(|block| self.explain_block(model, &scores, block))
-            .collect())
+        }
     }
 
     fn explain_block(&self, model: &KindModel, scores: &PageScores, block: usize) -> Explanation {
@@ -649,6 +677,34 @@ fn vocabulary_capacity(packed: &[u8]) -> usize {
         .and_then(|bytes| usize::try_from(bytes).ok())
         .unwrap_or(MOST_VOCABULARY_BYTES)
         .min(MOST_VOCABULARY_BYTES)
+}
+
+/// Hands over a page part by part, each a page of at most [`MOST_BLOCKS`] with all elements, and gives it back.
+fn in_parts(segmented: Segmented, take: impl FnMut(&Segmented)) -> Segmented {
+    in_parts_of(MOST_BLOCKS, segmented, take)
+}
+
+fn in_parts_of(most: usize, mut segmented: Segmented, mut take: impl FnMut(&Segmented)) -> Segmented {
+    if segmented.blocks.len() <= most {
+        take(&segmented);
+        return segmented;
+    }
+    let mut part = Segmented {
+        kind: segmented.kind,
+        blocks: Vec::with_capacity(most),
+        document: segmented.document.take(),
+    };
+    for start in (0..segmented.blocks.len()).step_by(most) {
+        let end = (start + most).min(segmented.blocks.len());
+        let blocks = &mut segmented.blocks[start..end];
+        part.blocks.extend(blocks.iter_mut().map(std::mem::take));
+        take(&part);
+        for (block, taken) in blocks.iter_mut().zip(part.blocks.drain(..)) {
+            *block = taken;
+        }
+    }
+    segmented.document = part.document;
+    segmented
 }
 
 /// The most likely label of each row; of equals the first in the labels' order.
