@@ -14,7 +14,7 @@ pub mod undo;
 pub mod warc;
 
 use crate::error::{Error, Result};
-use crate::page::{MOST_PAGE_BYTES, Page, PageKind, PageOptions};
+use crate::page::{Page, PageKind, PageOptions, check_size};
 use packed::{Packing, Source, Window, unpack};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -23,8 +23,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most bytes that a record can have: it is in memory as a whole (chosen: a thousand times a large page).
-pub const MOST_RECORD_BYTES: usize = 1 << 28;
+/// How many times as many bytes as its page a record may have: escapes and other keys stand in it, and it is in memory as a whole (chosen).
+const RECORD_OF_PAGE: usize = 4;
+
+/// The most bytes of a record that are allowed even when pages may hardly have any (chosen: other keys than the page's can be long).
+const LEAST_RECORD_BYTES: usize = 1 << 24;
 
 /// Bytes at the start of a file that are looked at to tell what it holds (chosen: most first lines of JSON end in them).
 const SNIFF_BYTES: usize = 1 << 16;
@@ -132,6 +135,16 @@ pub struct CorpusOptions {
     pub passed_over: PassedOver,
     /// Bytes that were read from files so far, packed as they are; shared, for progress.
     pub bytes_read: Arc<AtomicU64>,
+}
+
+impl CorpusOptions {
+    /// The most bytes that a record may have: four times as many as a page, and 16 MiB in any case.
+    pub fn most_record_bytes(&self) -> usize {
+        self.page
+            .most_bytes
+            .saturating_mul(RECORD_OF_PAGE)
+            .max(LEAST_RECORD_BYTES)
+    }
 }
 
 /// What becomes of records of web archives that cannot hold a page, such as requests.
@@ -291,8 +304,8 @@ impl Record {
         match &self.content {
             Content::File => of_file(&read_file(&self.place.file, options)?),
             Content::Page(bytes) => of_file(bytes),
-            Content::Json(line) => json_lines::page(line, &self.place, &options.keys).map(Some),
-            Content::Warc(record) => record.page(&self.place, options.page.encoding),
+            Content::Json(line) => json_lines::page(line, &self.place, options).map(Some),
+            Content::Warc(record) => record.page(&self.place, &options.page),
             Content::Row(row) => row.page(&self.place, options).map(Some),
             Content::Other(_) => Ok(None),
         }
@@ -355,7 +368,7 @@ impl Records {
             Ok(watched) => watched,
             Err(error) => return Self::failed(error),
         };
-        match parquet::Rows::new(file, &options.keys, Arc::clone(&options.bytes_read)) {
+        match parquet::Rows::new(file, options) {
             Ok(rows) => Self::watched(rows, Some(watched)),
             Err(error) => Self::failed(error),
         }
@@ -380,12 +393,12 @@ impl Records {
         };
         let format = format.unwrap_or_else(|| Format::of_content(window.fill(SNIFF_BYTES)));
         match format {
-            Format::Page => match read_page(window, &file.display().to_string(), file) {
+            Format::Page => match read_page(window, file, options.page.most_bytes) {
                 Ok(bytes) => Self::watched(Self::of_page(file, Content::Page(bytes)), watched),
                 Err(error) => Self::failed(error),
             },
-            Format::JsonLines => Self::watched(json_lines::Lines::new(file, window), watched),
-            Format::Warc => Self::watched(warc::WarcReader::new(file, window, options.passed_over), watched),
+            Format::JsonLines => Self::watched(json_lines::Lines::new(file, window, options), watched),
+            Format::Warc => Self::watched(warc::WarcReader::new(file, window, options), watched),
             Format::Parquet if watched.is_some() => Self::of_parquet(file, options),
             Format::Parquet => Self::failed(Error::Corpus {
                 path: file.to_path_buf(),
@@ -410,28 +423,22 @@ fn read_file(path: &Path, options: &CorpusOptions) -> Result<Vec<u8>> {
         path: path.to_owned(),
         source,
     })?;
-    let bytes = read_page(source, &path.display().to_string(), path)?;
+    let bytes = read_page(source, path, options.page.most_bytes)?;
     watched.check()?;
     Ok(bytes)
 }
 
-fn read_page(source: impl Source, id: &str, path: &Path) -> Result<Vec<u8>> {
+fn read_page(source: impl Source, path: &Path, most: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // one byte more than allowed tells a page that is too large, whatever its size
     source
-        .take(MOST_PAGE_BYTES as u64 + 1)
+        .take((most as u64).saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
         })?;
-    if bytes.len() > MOST_PAGE_BYTES {
-        return Err(Error::PageTooLarge {
-            id: id.to_owned(),
-            bytes: bytes.len(),
-            most: MOST_PAGE_BYTES,
-        });
-    }
+    check_size(&path.display().to_string(), bytes.len(), most)?;
     Ok(bytes)
 }
 

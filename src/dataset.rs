@@ -539,11 +539,34 @@ pub fn read_lines(path: &Path, mut each: impl FnMut(usize, &[u8])) -> Result<(St
     Ok((file_name(path), file.checksum()))
 }
 
-/// The lines that are not empty, with their numbers from 1.
+/// Most bytes of a line, which is in memory as a whole (chosen: several times the largest page that is scored unless more is allowed).
+const MOST_LINE_BYTES: usize = 1 << 28;
+
+/// The lines that are not empty, with their numbers from 1. A line of too many bytes is a failure, and not read to its end.
 fn numbered_lines(source: impl BufRead) -> impl Iterator<Item = std::io::Result<(usize, Vec<u8>)>> {
-    (1..).zip(source.split(b'\n')).filter_map(|(number, line)| match line {
-        Ok(line) if line.trim_ascii().is_empty() => None,
-        line => Some(line.map(|line| (number, line))),
+    (1..)
+        .zip(lines_up_to(MOST_LINE_BYTES, source))
+        .filter_map(|(number, line)| match line {
+            Ok(line) if line.trim_ascii().is_empty() => None,
+            line => Some(line.map(|line| (number, line))),
+        })
+}
+
+fn lines_up_to(most: usize, mut source: impl BufRead) -> impl Iterator<Item = std::io::Result<Vec<u8>>> {
+    std::iter::from_fn(move || {
+        let mut line = Vec::new();
+        match source.by_ref().take(most as u64 + 1).read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) if line.len() > most && !line.ends_with(b"\n") => {
+                let problem = format!("a line has more than {most} bytes; split it first");
+                Some(Err(std::io::Error::other(problem)))
+            }
+            Ok(_) => {
+                line.truncate(line.strip_suffix(b"\n").unwrap_or(&line).len());
+                Some(Ok(line))
+            }
+            Err(error) => Some(Err(error)),
+        }
     })
 }
 
@@ -739,6 +762,20 @@ fn words_of<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<(usize, &'t str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_too_many_bytes_is_a_failure_and_not_read_to_its_end() {
+        let lines = |text: &'static str| {
+            let found = lines_up_to(4, text.as_bytes()).take(3);
+            found
+                .map(|line| line.map_err(|error| error.to_string()))
+                .collect::<Vec<_>>()
+        };
+        let read = |text: &str| Ok(text.as_bytes().to_vec());
+        assert_eq!(lines("four\n\nx"), [read("four"), read(""), read("x")]);
+        let problem = "a line has more than 4 bytes; split it first".to_owned();
+        assert_eq!(lines("a\nfives\n")[..2], [read("a"), Err(problem)]);
+    }
 
     fn gold(html: Option<&str>, blocks: &[(&str, &str)]) -> GoldPage {
         GoldPage {

@@ -49,14 +49,14 @@ pub enum Error {
         /// The name as given.
         name: String,
     },
-    /// A page that is larger than spans can tell.
-    #[error("{id}: {bytes} bytes are more than one page can have ({most}); split it into pages first")]
+    /// A page that is larger than is allowed.
+    #[error(
+        "{id}: the page has more than {most} bytes when it is unpacked; allow more with --max-page-size, up to 1G, or split it into pages"
+    )]
     PageTooLarge {
         /// The page.
         id: String,
-        /// Its size in bytes.
-        bytes: usize,
-        /// The most bytes that a page can have.
+        /// The most bytes that are allowed.
         most: usize,
     },
     /// A set of labels that no model can have.

@@ -35,8 +35,12 @@ impl PageKind {
     }
 }
 
-/// The most bytes that a page can have: offsets inside a page are 32 bits wide, with room for text that grows when it is decoded.
-pub const MOST_PAGE_BYTES: usize = u32::MAX as usize / 4;
+/// The most bytes that a page can have, whatever is allowed: offsets inside a page are 32 bits wide, and text may become longer.
+pub const MOST_PAGE_BYTES: usize = 1 << 30;
+
+/// The most bytes of a page when nothing else is said: 64 MiB (chosen: many times as much as any article, and what an ordinary machine has
+/// the memory to label, see [`PageOptions::most_bytes`]).
+pub const USUAL_MOST_BYTES: usize = 1 << 26;
 
 /// Bytes at the start of a page in which a meta charset counts (Encoding Standard, "prescan": 1024 bytes).
 const PRESCAN_BYTES: usize = 1024;
@@ -48,12 +52,24 @@ const SNIFF_BYTES: usize = 4096;
 const MOST_NUL_SHARE: f64 = 0.01;
 
 /// How a page is to be read; the default finds everything out.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct PageOptions {
     /// HTML or text; `None`: by extension, then by content.
     pub kind: Option<PageKind>,
     /// The encoding; `None`: byte order mark, UTF-8 if valid, meta charset, then a guess.
     pub encoding: Option<&'static Encoding>,
+    /// The most bytes that the page may have, unpacked, and again as text in UTF-8; at most [`MOST_PAGE_BYTES`] count.
+    pub most_bytes: usize,
+}
+
+impl Default for PageOptions {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            encoding: None,
+            most_bytes: USUAL_MOST_BYTES,
+        }
+    }
 }
 
 /// One page as text.
@@ -75,8 +91,9 @@ impl Page {
     /// Reads bytes as a page.
     ///
     /// # Errors
-    /// [`Error::NotText`] for binary data, [`Error::PageTooLarge`] above [`MOST_PAGE_BYTES`].
+    /// [`Error::NotText`] for binary data, [`Error::PageTooLarge`] above [`PageOptions::most_bytes`].
     pub fn from_bytes(id: &str, bytes: &[u8], options: &PageOptions) -> Result<Self> {
+        check_size(id, bytes.len(), options.most_bytes)?;
         let encoding = match options.encoding {
             Some(encoding) => encoding,
             None => detect_encoding(id, bytes)?,
@@ -89,6 +106,7 @@ impl Page {
             let (text, _, had_errors) = encoding.decode(bytes);
             (text.into_owned(), had_errors)
         };
+        check_size(id, text.len(), options.most_bytes)?;
         let mut page = Self::from_text(id, text, options.kind)?;
         page.encoding = encoding;
         page.had_errors = had_errors;
@@ -100,13 +118,7 @@ impl Page {
     /// # Errors
     /// [`Error::PageTooLarge`] above [`MOST_PAGE_BYTES`].
     pub fn from_text(id: &str, text: String, kind: Option<PageKind>) -> Result<Self> {
-        if text.len() > MOST_PAGE_BYTES {
-            return Err(Error::PageTooLarge {
-                id: id.to_owned(),
-                bytes: text.len(),
-                most: MOST_PAGE_BYTES,
-            });
-        }
+        check_size(id, text.len(), MOST_PAGE_BYTES)?;
         let kind = kind
             .or_else(|| PageKind::of_name(id.as_ref()))
             .unwrap_or_else(|| kind_by_content(&text));
@@ -118,6 +130,21 @@ impl Page {
             had_errors: false,
         })
     }
+}
+
+/// Refuses a page that has more bytes than are allowed.
+///
+/// # Errors
+/// [`Error::PageTooLarge`].
+pub fn check_size(id: &str, bytes: usize, most: usize) -> Result<()> {
+    let most = most.min(MOST_PAGE_BYTES);
+    if bytes > most {
+        return Err(Error::PageTooLarge {
+            id: id.to_owned(),
+            most,
+        });
+    }
+    Ok(())
 }
 
 /// The encoding with this name or label of the Encoding Standard.
@@ -290,7 +317,7 @@ mod tests {
     fn a_given_encoding_wins() {
         let options = PageOptions {
             encoding: Some(encoding_by_name("koi8-r").unwrap()),
-            kind: None,
+            ..PageOptions::default()
         };
         let page = Page::from_bytes("-", b"\xd0\xd2\xc9\xd7\xc5\xd4", &options).unwrap();
         assert_eq!(page.text, "привет");
@@ -317,6 +344,22 @@ mod tests {
             let error = Page::from_bytes("x", bytes, &PageOptions::default()).unwrap_err();
             assert!(matches!(error, Error::NotText { .. }));
         }
+    }
+
+    #[test]
+    fn a_page_above_the_limit_is_refused_before_and_after_it_is_decoded() {
+        let read = |bytes: &[u8], most_bytes| {
+            let options = PageOptions {
+                most_bytes,
+                encoding: Some(encoding_rs::WINDOWS_1252),
+                ..PageOptions::default()
+            };
+            Page::from_bytes("x", bytes, &options).map(|page| page.text)
+        };
+        assert_eq!(read(b"word", 4).unwrap(), "word");
+        let error = read(b"words", 4).unwrap_err();
+        assert!(matches!(error, Error::PageTooLarge { most: 4, .. }), "{error}");
+        assert!(read(b"\xe9\xe9", 4).is_ok() && read(b"\xe9\xe9\xe9", 4).is_err());
     }
 
     #[test]

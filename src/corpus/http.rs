@@ -2,7 +2,6 @@
 //!
 //! Crawlers often unpack a body and leave the header as it was, so a header that the body belies is not followed.
 
-use super::MOST_RECORD_BYTES;
 use crate::page::PageKind;
 use encoding_rs::Encoding;
 use std::io::Read;
@@ -79,6 +78,21 @@ pub(super) fn charset(content_type: Option<&str>) -> Option<&'static Encoding> {
     Encoding::for_label(name.trim().trim_matches(['"', '\'']).as_bytes())
 }
 
+/// Why a response has no body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoBody {
+    /// Unpacked it has more bytes than were allowed.
+    TooLarge,
+    /// It is broken, in words.
+    Broken(String),
+}
+
+impl From<String> for NoBody {
+    fn from(problem: String) -> Self {
+        Self::Broken(problem)
+    }
+}
+
 /// A response.
 pub(super) struct Response<'a> {
     pub(super) status: u16,
@@ -111,11 +125,13 @@ impl<'a> Response<'a> {
         })
     }
 
-    /// The body without chunks and unpacked. `is_cut`: the archive says that the body is not whole, so that an early end is no error.
+    /// The body without chunks and unpacked, which is stopped behind `most` bytes. `is_cut`: the archive says that the body is not whole,
+    /// so that an early end is no error.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub(super) fn body(&self, is_cut: bool) -> Result<Vec<u8>, String> {
+    /// Why there is none.
+    pub(super) fn body(&self, is_cut: bool, most: usize) -> Result<Vec<u8>, NoBody> {
+        let unpacked = |decoder: &mut dyn Read, coding| unpacked(decoder, coding, is_cut, most);
         let mut body = self.body.to_vec();
         let chunked = self.header.get("transfer-encoding").unwrap_or_default();
         if chunked.to_ascii_lowercase().contains("chunked") {
@@ -131,24 +147,23 @@ impl<'a> Response<'a> {
             body = match coding {
                 "" | "identity" => body,
                 "gzip" | "x-gzip" if body.starts_with(&[0x1f, 0x8b]) => {
-                    unpacked(flate2::read::MultiGzDecoder::new(&body[..]), coding, is_cut)?
+                    unpacked(&mut flate2::read::MultiGzDecoder::new(&body[..]), coding)?
                 }
                 "deflate" if has_zlib_header(&body) => {
-                    unpacked(flate2::read::ZlibDecoder::new(&body[..]), coding, is_cut)?
+                    unpacked(&mut flate2::read::ZlibDecoder::new(&body[..]), coding)?
                 }
                 "zstd" if body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) => {
-                    let decoder = zstd::Decoder::new(&body[..]).map_err(|error| error.to_string())?;
-                    unpacked(decoder, coding, is_cut)?
+                    let mut decoder = zstd::Decoder::new(&body[..]).map_err(|error| error.to_string())?;
+                    unpacked(&mut decoder, coding)?
                 }
                 "br" if !looks_like_text(&body) => {
-                    unpacked(brotli_decompressor::Decompressor::new(&body[..], 4096), coding, is_cut)?
+                    unpacked(&mut brotli_decompressor::Decompressor::new(&body[..], 4096), coding)?
                 }
                 // unpacked by the crawler, which left the header as it was
                 "gzip" | "x-gzip" | "deflate" | "zstd" | "br" => body,
                 other => {
-                    return Err(format!(
-                        "the body is packed as {other:?}; known are gzip, deflate, br and zstd"
-                    ));
+                    let known = "known are gzip, deflate, br and zstd";
+                    return Err(NoBody::Broken(format!("the body is packed as {other:?}; {known}")));
                 }
             };
         }
@@ -169,18 +184,16 @@ fn looks_like_text(bytes: &[u8]) -> bool {
     is_utf8 && head.iter().all(|byte| *byte >= b' ' || byte.is_ascii_whitespace())
 }
 
-fn unpacked(decoder: impl Read, coding: &str, is_cut: bool) -> Result<Vec<u8>, String> {
+fn unpacked(decoder: &mut dyn Read, coding: &str, is_cut: bool, most: usize) -> Result<Vec<u8>, NoBody> {
     let mut bytes = Vec::new();
-    let read = decoder.take(MOST_RECORD_BYTES as u64 + 1).read_to_end(&mut bytes);
-    if bytes.len() > MOST_RECORD_BYTES {
-        return Err(format!(
-            "the body has more than {MOST_RECORD_BYTES} bytes when it is unpacked"
-        ));
+    let read = decoder.take((most as u64).saturating_add(1)).read_to_end(&mut bytes);
+    if bytes.len() > most {
+        return Err(NoBody::TooLarge);
     }
     match read {
         Ok(_) => Ok(bytes),
         Err(_) if is_cut => Ok(bytes),
-        Err(error) => Err(format!("the body cannot be unpacked ({coding}): {error}")),
+        Err(error) => Err(format!("the body cannot be unpacked ({coding}): {error}").into()),
     }
 }
 
@@ -241,8 +254,15 @@ mod tests {
 
     fn body(header: &str, body: &[u8]) -> Result<Vec<u8>, String> {
         let bytes = [format!("HTTP/1.1 200 OK\r\n{header}\r\n").as_bytes(), body].concat();
-        Response::parse(&bytes).unwrap().body(false)
+        match Response::parse(&bytes).unwrap().body(false, MOST) {
+            Ok(body) => Ok(body),
+            Err(NoBody::Broken(problem)) => Err(problem),
+            Err(NoBody::TooLarge) => Err("too large".to_owned()),
+        }
     }
+
+    /// Bytes that a body may have here.
+    const MOST: usize = 1000;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -262,7 +282,7 @@ mod tests {
             let content_type = response.header.get("Content-Type");
             assert_eq!(Media::of(content_type), Media::Page(PageKind::Html));
             assert_eq!(charset(content_type).unwrap().name(), "KOI8-R");
-            assert_eq!(response.body(false).unwrap(), b"<p>");
+            assert_eq!(response.body(false, MOST).unwrap(), b"<p>");
         }
         assert!(Response::parse(b"").is_err() && Response::parse(b"<html>\r\n\r\n").is_err());
         assert!(Response::parse(b"HTTP/1.1 200 OK\r\nA: 1").is_err());
@@ -302,7 +322,7 @@ mod tests {
             assert!(
                 Response::parse(&bytes)
                     .unwrap()
-                    .body(true)
+                    .body(true, MOST)
                     .unwrap()
                     .starts_with(b"Hello")
             );
@@ -345,6 +365,17 @@ mod tests {
                 b"<p>Text"
             );
         }
+    }
+
+    #[test]
+    fn a_body_is_not_unpacked_beyond_the_limit() {
+        let (fits, bomb) = (gzip(&[b'x'; MOST]), gzip(&vec![b'x'; 1 << 26]));
+        assert_eq!(body("Content-Encoding: gzip\r\n", &fits).unwrap().len(), MOST);
+        assert_eq!(body("Content-Encoding: gzip\r\n", &bomb), Err("too large".to_owned()));
+        let twice = body("Content-Encoding: gzip, gzip\r\n", &gzip(&bomb));
+        assert_eq!(twice, Err("too large".to_owned()));
+        let zstd = zstd::encode_all(&[b'x'; MOST + 1][..], 1).unwrap();
+        assert_eq!(body("Content-Encoding: zstd\r\n", &zstd), Err("too large".to_owned()));
     }
 
     #[test]

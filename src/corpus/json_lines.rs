@@ -3,9 +3,9 @@
 //! Lines are found before they are parsed, so that a broken one costs no other.
 
 use super::packed::{Source, Window};
-use super::{BlockCounts, Content, Keys, MOST_RECORD_BYTES, Place, Record, RecordPage};
+use super::{BlockCounts, Content, CorpusOptions, Keys, Place, Record, RecordPage};
 use crate::error::Result;
-use crate::page::Page;
+use crate::page::{Page, check_size};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -24,6 +24,9 @@ const UNBAIT: &str = "unbait";
 
 /// Most bytes of a value that an error quotes (chosen).
 const QUOTED: usize = 40;
+
+/// Keys of a record that an error names (chosen: more than records have).
+const MOST_NAMED: usize = 50;
 
 /// Whether bytes that begin so are JSON lines: the first line is an object, as far as it is there.
 pub(super) fn begins_lines(head: &[u8]) -> bool {
@@ -49,14 +52,16 @@ pub(super) struct Lines {
     file: Arc<Path>,
     window: Window<Box<dyn Source>>,
     line: u64,
+    most_bytes: usize,
 }
 
 impl Lines {
-    pub(super) fn new(file: &Arc<Path>, window: Window<Box<dyn Source>>) -> Self {
+    pub(super) fn new(file: &Arc<Path>, window: Window<Box<dyn Source>>, options: &CorpusOptions) -> Self {
         Self {
             file: Arc::clone(file),
             window,
             line: 0,
+            most_bytes: options.most_record_bytes(),
         }
     }
 
@@ -69,7 +74,7 @@ impl Lines {
                 return searched + at + 1;
             }
             searched = bytes.len();
-            if searched > MOST_RECORD_BYTES || !self.window.read_more() {
+            if searched > self.most_bytes || !self.window.read_more() {
                 return searched;
             }
         }
@@ -104,9 +109,9 @@ impl Iterator for Lines {
             let length = self.length();
             self.line += 1;
             let line = &self.window.there()[..length];
-            if line.len() > MOST_RECORD_BYTES {
+            if line.len() > self.most_bytes {
                 self.skip_line();
-                return Some(Err(place.error(too_long())));
+                return Some(Err(place.error(too_long(self.most_bytes))));
             }
             let is_whole = line.ends_with(b"\n");
             let line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -139,8 +144,8 @@ impl Iterator for Lines {
     }
 }
 
-fn too_long() -> String {
-    format!("the line has more bytes than a record can have ({MOST_RECORD_BYTES}); split it first")
+fn too_long(most: usize) -> String {
+    format!("the line has more bytes than a record can have ({most}); allow more with --max-page-size, or split it")
 }
 
 /// The keys of an object with their values as they stand there.
@@ -182,13 +187,11 @@ impl<'a> Fields<'a> {
         if self.0.is_empty() { "" } else { "," }
     }
 
-    /// The names of all keys, for people.
+    /// The names of the first keys, for people.
     fn names(&self) -> String {
-        self.0
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let named = self.0.iter().take(MOST_NAMED).map(|(name, _)| name.as_str());
+        let more = (self.0.len() > MOST_NAMED).then_some("...");
+        named.chain(more).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -211,7 +214,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 }
 
 /// The page of a line.
-pub(super) fn page(line: &[u8], place: &Place, keys: &Keys) -> Result<RecordPage> {
+pub(super) fn page(line: &[u8], place: &Place, options: &CorpusOptions) -> Result<RecordPage> {
+    let keys = &options.keys;
     let failed = |problem| place.error(problem);
     let fields = Fields::parse(line).map_err(failed)?;
     let (key, kind) = keys.page();
@@ -232,6 +236,7 @@ pub(super) fn page(line: &[u8], place: &Place, keys: &Keys) -> Result<RecordPage
         .map_err(failed)?
         .and_then(|value| string(value, URL).ok());
     let id = id.unwrap_or_else(|| place.id());
+    check_size(&id, text.len(), options.page.most_bytes)?;
     Ok(RecordPage {
         page: Page::from_text(&id, text, Some(kind))?,
         url,
@@ -328,13 +333,18 @@ fn wrong_type(value: &RawValue, key: &str, wanted: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::corpus::Records;
     use crate::corpus::packed::unpack;
-    use crate::corpus::{CorpusOptions, Records};
     use crate::page::PageKind;
 
     fn records(bytes: &[u8]) -> Vec<Result<Record>> {
         let source = unpack(std::io::Cursor::new(bytes.to_vec())).unwrap();
-        Lines::new(&Arc::from(Path::new("x.jsonl")), Window::new(source)).collect()
+        Lines::new(
+            &Arc::from(Path::new("x.jsonl")),
+            Window::new(source),
+            &CorpusOptions::default(),
+        )
+        .collect()
     }
 
     fn read(line: &str, keys: &Keys) -> Result<RecordPage> {
@@ -343,7 +353,11 @@ mod tests {
             record: 7,
             offset: Some(90),
         };
-        page(line.as_bytes(), &place, keys)
+        let options = CorpusOptions {
+            keys: keys.clone(),
+            ..CorpusOptions::default()
+        };
+        page(line.as_bytes(), &place, &options)
     }
 
     fn problem(line: &str) -> String {
@@ -441,7 +455,7 @@ mod tests {
             record: 1,
             offset: Some(0),
         };
-        assert!(page(b"{\"text\":\"\xff\"}", &place, &Keys::default()).is_err());
+        assert!(page(b"{\"text\":\"\xff\"}", &place, &CorpusOptions::default()).is_err());
     }
 
     #[test]
@@ -451,7 +465,7 @@ mod tests {
             record: 1,
             offset: Some(0),
         };
-        let page = page(b"\xef\xbb\xbf{\"text\":\"x\"}", &place, &Keys::default()).unwrap();
+        let page = page(b"\xef\xbb\xbf{\"text\":\"x\"}", &place, &CorpusOptions::default()).unwrap();
         assert_eq!(page.page.text, "x");
         assert!(begins_lines(b"\xef\xbb\xbf{\"text\":\"x\"}\n"));
     }

@@ -16,6 +16,10 @@ const MOST_HISTORY: usize = 1 << 26;
 /// Largest window of a Zstandard file, as a power of two (`zstd --long=27` writes up to 27).
 const ZSTD_WINDOW: u32 = 27;
 
+/// Most bytes that an xz file can have taken to unpack it (chosen: as the largest window of a Zstandard file, and room for as much again;
+/// `xz -9` wants a quarter of it).
+const XZ_MEMORY: u64 = 1 << 28;
+
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
@@ -111,7 +115,10 @@ fn unpack_window<R: Read + Send + 'static>(
             Box::new(UntilFault::new(decoder))
         }
         Some(Packing::Bzip2) => Box::new(UntilFault::new(bzip2::bufread::MultiBzDecoder::new(packed))),
-        Some(Packing::Xz) => Box::new(UntilFault::new(liblzma::bufread::XzDecoder::new_multi_decoder(packed))),
+        Some(Packing::Xz) => {
+            let stream = liblzma::stream::Stream::new_auto_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
+            Box::new(UntilFault::new(liblzma::bufread::XzDecoder::new_stream(packed, stream)))
+        }
     })
 }
 

@@ -4,7 +4,7 @@
 
 use super::{CorpusOptions, Keys, Place, Record, RecordPage};
 use crate::error::{Error, Result};
-use crate::page::{Page, PageOptions};
+use crate::page::{Page, PageOptions, check_size};
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -25,8 +25,11 @@ pub(super) const MAGIC: &[u8] = b"PAR1";
 /// Column of a page's address.
 const URL: &str = "url";
 
-/// Rows that are unpacked at once (chosen: pages can be large).
-const BATCH: usize = 64;
+/// Most rows that are unpacked at once (chosen: pages can be large).
+const MOST_ROWS: usize = 64;
+
+/// Bytes above which fewer rows are unpacked at once, if each had all of its row group's text, as it can by a dictionary (chosen).
+const BATCH_BYTES: i64 = 1 << 28;
 
 /// A row of a file: its page, and what it is called.
 #[derive(Clone, Debug)]
@@ -41,6 +44,7 @@ pub struct Row {
 enum Cell {
     Text(String),
     Bytes(Vec<u8>),
+    TooLarge,
 }
 
 impl Row {
@@ -49,7 +53,7 @@ impl Row {
         match &self.page {
             Some(Cell::Text(text)) => text.len(),
             Some(Cell::Bytes(bytes)) => bytes.len(),
-            None => 0,
+            Some(Cell::TooLarge) | None => 0,
         }
     }
 
@@ -57,8 +61,12 @@ impl Row {
     pub(super) fn page(&self, place: &Place, options: &CorpusOptions) -> Result<RecordPage> {
         let id = self.id.clone().unwrap_or_else(|| place.id());
         let (column, kind) = options.keys.page();
+        let most = options.page.most_bytes;
         let page = match &self.page {
-            Some(Cell::Text(text)) => Page::from_text(&id, text.clone(), Some(kind))?,
+            Some(Cell::Text(text)) => {
+                check_size(&id, text.len(), most)?;
+                Page::from_text(&id, text.clone(), Some(kind))?
+            }
             Some(Cell::Bytes(bytes)) => Page::from_bytes(
                 &id,
                 bytes,
@@ -67,6 +75,7 @@ impl Row {
                     ..options.page
                 },
             )?,
+            Some(Cell::TooLarge) => return Err(Error::PageTooLarge { id, most }),
             None => return Err(place.error(format!("the column {column:?} is null; wanted text"))),
         };
         Ok(RecordPage {
@@ -98,6 +107,8 @@ struct Columns {
     page: String,
     id: String,
     mask: ProjectionMask,
+    /// The most bytes of a page.
+    most_bytes: usize,
 }
 
 impl Rows {
@@ -105,7 +116,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`Error::Read`], and [`Error::Corpus`] when it is no Parquet file or lacks the page's column.
-    pub(super) fn new(path: &Arc<Path>, keys: &Keys, bytes_read: Arc<AtomicU64>) -> Result<Self> {
+    pub(super) fn new(path: &Arc<Path>, options: &CorpusOptions) -> Result<Self> {
         let failed = |problem| Error::Corpus {
             path: path.to_path_buf(),
             problem,
@@ -115,17 +126,17 @@ impl Rows {
             source,
         })?;
         // without the types that Arrow wrote beside Parquet's, text is one type and not five
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = without_panic(|| ArrowReaderMetadata::load(&file, options))
+        let reading = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = without_panic(|| ArrowReaderMetadata::load(&file, reading))
             .and_then(|metadata| metadata.map_err(|error| error.to_string()))
             .map_err(|error| failed(format!("no Parquet file, or its end is broken: {error}")))?;
-        let columns = Columns::new(&metadata, keys).map_err(failed)?;
+        let columns = Columns::new(&metadata, options).map_err(failed)?;
         Ok(Self {
             path: Arc::clone(path),
             file,
             metadata,
             columns,
-            bytes_read,
+            bytes_read: Arc::clone(&options.bytes_read),
             group: 0,
             rows: 1..1,
             reader: None,
@@ -161,10 +172,25 @@ impl Rows {
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
                 .with_row_groups(vec![self.group])
                 .with_projection(self.columns.mask.clone())
-                .with_batch_size(BATCH)
+                .with_batch_size(self.batch_rows())
                 .build()
         })?;
         reader.map_err(|error| error.to_string())
+    }
+
+    /// How many of the row group's rows are unpacked at once.
+    fn batch_rows(&self) -> usize {
+        let group = self.metadata.metadata().row_group(self.group);
+        let pages = group.columns().iter().filter(|column| {
+            let path = column.column_path().parts();
+            path.first().is_some_and(|name| *name == self.columns.page)
+        });
+        let bytes: i64 = pages
+            .map(|column| column.uncompressed_size().max(0))
+            .fold(1, i64::saturating_add);
+        usize::try_from(BATCH_BYTES / bytes)
+            .unwrap_or(MOST_ROWS)
+            .clamp(1, MOST_ROWS)
     }
 
     /// The next row of the row group.
@@ -224,7 +250,8 @@ impl Iterator for Rows {
 }
 
 impl Columns {
-    fn new(metadata: &ArrowReaderMetadata, keys: &Keys) -> Result<Self, String> {
+    fn new(metadata: &ArrowReaderMetadata, options: &CorpusOptions) -> Result<Self, String> {
+        let keys: &Keys = &options.keys;
         let fields = metadata.schema().fields();
         let (page, _) = keys.page();
         let Some((_, field)) = fields.find(page) else {
@@ -248,15 +275,22 @@ impl Columns {
             page: page.to_owned(),
             id: keys.id.clone(),
             mask: ProjectionMask::roots(metadata.parquet_schema(), roots),
+            most_bytes: options.page.most_bytes,
         })
     }
 
     fn row(&self, batch: &RecordBatch, at: usize) -> Row {
-        let name = |column: &str| batch.column_by_name(column).and_then(|column| name(column, at));
+        let name = |column: &str| {
+            batch
+                .column_by_name(column)
+                .and_then(|column| name(column, at, self.most_bytes))
+        };
         Row {
             id: name(&self.id),
             url: name(URL),
-            page: batch.column_by_name(&self.page).and_then(|column| cell(column, at)),
+            page: batch
+                .column_by_name(&self.page)
+                .and_then(|column| cell(column, at, self.most_bytes)),
         }
     }
 }
@@ -273,24 +307,32 @@ pub(super) fn is_text(kind: &DataType) -> bool {
     )
 }
 
-/// Text, or bytes of which nothing says that they are text; `None` for null.
-fn cell(column: &dyn Array, at: usize) -> Option<Cell> {
+/// Text, or bytes of which nothing says that they are text, if they are not more than `most`; `None` for null.
+fn cell(column: &dyn Array, at: usize, most: usize) -> Option<Cell> {
     if column.is_null(at) {
         return None;
     }
+    let text = |text: &str| match text.len() <= most {
+        true => Cell::Text(text.to_owned()),
+        false => Cell::TooLarge,
+    };
+    let bytes = |bytes: &[u8]| match bytes.len() <= most {
+        true => Cell::Bytes(bytes.to_owned()),
+        false => Cell::TooLarge,
+    };
     Some(match column.data_type() {
-        DataType::Utf8 => Cell::Text(column.as_string::<i32>().value(at).to_owned()),
-        DataType::LargeUtf8 => Cell::Text(column.as_string::<i64>().value(at).to_owned()),
-        DataType::Utf8View => Cell::Text(column.as_string_view().value(at).to_owned()),
-        DataType::Binary => Cell::Bytes(column.as_binary::<i32>().value(at).to_owned()),
-        DataType::LargeBinary => Cell::Bytes(column.as_binary::<i64>().value(at).to_owned()),
-        DataType::BinaryView => Cell::Bytes(column.as_binary_view().value(at).to_owned()),
+        DataType::Utf8 => text(column.as_string::<i32>().value(at)),
+        DataType::LargeUtf8 => text(column.as_string::<i64>().value(at)),
+        DataType::Utf8View => text(column.as_string_view().value(at)),
+        DataType::Binary => bytes(column.as_binary::<i32>().value(at)),
+        DataType::LargeBinary => bytes(column.as_binary::<i64>().value(at)),
+        DataType::BinaryView => bytes(column.as_binary_view().value(at)),
         _ => return None,
     })
 }
 
-/// A name: text or a whole number; `None` for null and other types.
-fn name(column: &dyn Array, at: usize) -> Option<String> {
+/// A name: text of at most `most` bytes or a whole number; `None` for null and other types.
+fn name(column: &dyn Array, at: usize, most: usize) -> Option<String> {
     if column.is_null(at) {
         return None;
     }
@@ -299,9 +341,10 @@ fn name(column: &dyn Array, at: usize) -> Option<String> {
         DataType::Int64 => Some(column.as_primitive::<Int64Type>().value(at).to_string()),
         DataType::UInt32 => Some(column.as_primitive::<UInt32Type>().value(at).to_string()),
         DataType::UInt64 => Some(column.as_primitive::<UInt64Type>().value(at).to_string()),
-        _ => match cell(column, at)? {
+        _ => match cell(column, at, most)? {
             Cell::Text(text) => Some(text),
             Cell::Bytes(bytes) => String::from_utf8(bytes).ok(),
+            Cell::TooLarge => None,
         },
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! A record's length is believed only when a record's end stands behind it; else the next record is searched for.
 
-use super::http::{Header, Media, Response, charset, header_length};
+use super::http::{Header, Media, NoBody, Response, charset, header_length};
 use super::packed::{Source, Window};
-use super::{BlockCounts, Content, MOST_RECORD_BYTES, PassedOver, Place, Record, RecordPage, conversion};
-use crate::error::Result;
+use super::{BlockCounts, Content, CorpusOptions, PassedOver, Place, Record, RecordPage, conversion};
+use crate::error::{Error, Result};
 use crate::page::{Page, PageKind, PageOptions};
 use encoding_rs::Encoding;
 use memchr::memmem;
@@ -81,7 +81,7 @@ impl WarcRecord {
     }
 
     /// The page; `None` when it holds none.
-    pub(super) fn page(&self, place: &Place, encoding: Option<&'static Encoding>) -> Result<Option<RecordPage>> {
+    pub(super) fn page(&self, place: &Place, options: &PageOptions) -> Result<Option<RecordPage>> {
         match self.kind {
             RecordKind::Conversion => {
                 let kind = match Media::of(self.content_type.as_deref()) {
@@ -90,13 +90,13 @@ impl WarcRecord {
                     Media::Other => return Ok(None),
                 };
                 let named = charset(self.content_type.as_deref());
-                self.page_of(self.block(), Some(kind), named, encoding, place).map(Some)
+                self.page_of(self.block(), Some(kind), named, options, place).map(Some)
             }
-            RecordKind::Response => self.page_of_response(place, encoding),
+            RecordKind::Response => self.page_of_response(place, options),
         }
     }
 
-    fn page_of_response(&self, place: &Place, encoding: Option<&'static Encoding>) -> Result<Option<RecordPage>> {
+    fn page_of_response(&self, place: &Place, options: &PageOptions) -> Result<Option<RecordPage>> {
         let is_http = self.content_type.as_deref().unwrap_or("application/http");
         if !is_http
             .trim_start()
@@ -112,14 +112,23 @@ impl WarcRecord {
         if media == Media::Other || !(200..300).contains(&response.status) {
             return Ok(None);
         }
-        let body = response.body(self.is_cut).map_err(failed)?;
+        let body = match response.body(self.is_cut, options.most_bytes) {
+            Ok(body) => body,
+            Err(NoBody::Broken(problem)) => return Err(failed(problem)),
+            Err(NoBody::TooLarge) => {
+                return Err(Error::PageTooLarge {
+                    id: self.id(place),
+                    most: options.most_bytes,
+                });
+            }
+        };
         let kind = match media {
             Media::Page(kind) => Some(kind),
             Media::Unknown | Media::Other => None,
         };
-        match self.page_of(&body, kind, charset(content_type), encoding, place) {
+        match self.page_of(&body, kind, charset(content_type), options, place) {
             // nobody said that this is a page
-            Err(crate::error::Error::NotText { .. }) if media == Media::Unknown => Ok(None),
+            Err(Error::NotText { .. }) if media == Media::Unknown => Ok(None),
             page => page.map(Some),
         }
     }
@@ -130,19 +139,23 @@ impl WarcRecord {
         bytes: &[u8],
         kind: Option<PageKind>,
         named: Option<&'static Encoding>,
-        given: Option<&'static Encoding>,
+        given: &PageOptions,
         place: &Place,
     ) -> Result<RecordPage> {
         let named = named.filter(|_| std::str::from_utf8(bytes).is_err());
         let options = PageOptions {
             kind,
-            encoding: given.or(named),
+            encoding: given.encoding.or(named),
+            ..*given
         };
-        let id = self.id.clone().unwrap_or_else(|| place.id());
         Ok(RecordPage {
-            page: Page::from_bytes(&id, bytes, &options)?,
+            page: Page::from_bytes(&self.id(place), bytes, &options)?,
             url: self.url.clone(),
         })
+    }
+
+    fn id(&self, place: &Place) -> String {
+        self.id.clone().unwrap_or_else(|| place.id())
     }
 }
 
@@ -152,6 +165,7 @@ pub(super) struct WarcReader {
     window: Window<Box<dyn Source>>,
     passed_over: PassedOver,
     record: u64,
+    most_bytes: usize,
 }
 
 /// A record as far as its header says.
@@ -162,12 +176,13 @@ struct Head {
 }
 
 impl WarcReader {
-    pub(super) fn new(file: &Arc<Path>, window: Window<Box<dyn Source>>, passed_over: PassedOver) -> Self {
+    pub(super) fn new(file: &Arc<Path>, window: Window<Box<dyn Source>>, options: &CorpusOptions) -> Self {
         Self {
             file: Arc::clone(file),
             window,
-            passed_over,
+            passed_over: options.passed_over,
             record: 0,
+            most_bytes: options.most_record_bytes(),
         }
     }
 
@@ -251,13 +266,14 @@ impl WarcReader {
             .parse()
             .map_err(|_| format!("Content-Length is {said:?}; wanted a number of bytes"))?;
         match usize::try_from(block_length) {
-            Ok(block_length) if block_length <= MOST_RECORD_BYTES => Ok(Head {
+            Ok(block_length) if block_length <= self.most_bytes => Ok(Head {
                 length,
                 block_length,
                 header,
             }),
             Ok(_) | Err(_) => Err(format!(
-                "Content-Length is {said}; a record can have {MOST_RECORD_BYTES} bytes at most"
+                "Content-Length is {said}; a record can have {} bytes at most (--max-page-size)",
+                self.most_bytes
             )),
         }
     }
@@ -288,7 +304,7 @@ impl WarcReader {
                 return;
             }
             from = bytes.len().saturating_sub(LONGEST_START).max(1);
-            if from > MOST_RECORD_BYTES {
+            if from > self.most_bytes {
                 self.window.pass(from - 1);
                 from = 1;
             }
@@ -394,7 +410,7 @@ impl Iterator for WarcReader {
     }
 }
 
-fn broken(place: &Place, fault: &io::Error) -> crate::error::Error {
+fn broken(place: &Place, fault: &io::Error) -> Error {
     place.error(format!("the file cannot be read on from here: {fault}"))
 }
 

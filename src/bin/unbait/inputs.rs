@@ -7,6 +7,7 @@ use crate::errors::BadRecords;
 use crate::journal::{At, DoneInputs, Journal};
 use crate::output::{Unfinished, note};
 use crate::progress::Progress;
+use crate::size::Size;
 use crate::workers::{self, Next};
 use clap::ValueEnum;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -21,7 +22,7 @@ use unbait::corpus::{
     Content, CorpusOptions, Format, Keys, PassedOver, Place, Record, RecordPage, Records, unpacked_name,
 };
 use unbait::error::{Error, Result};
-use unbait::page::{Page, PageKind, PageOptions, encoding_by_name};
+use unbait::page::{MOST_PAGE_BYTES, Page, PageKind, PageOptions, USUAL_MOST_BYTES, encoding_by_name};
 use unbait::segment::Split;
 
 /// Standard input as a path.
@@ -76,6 +77,10 @@ pub struct ReadArgs {
     /// What separates the blocks of a text page: blank lines, every line end, or whichever the page uses
     #[arg(long, value_enum, value_name = "HOW", default_value_t = SplitName::Auto)]
     split: SplitName,
+    /// Largest page that is read, in bytes once it is unpacked, such as 500K, 64M or 1G; a larger one is an error, and unpacking stops
+    /// there. A record of JSON lines or a web archive may have four times as many
+    #[arg(long, value_name = "SIZE", value_parser = page_size, default_value_t = Size(USUAL_MOST_BYTES))]
+    max_page_size: Size,
     /// Model file; `blocks` is the built-in model
     #[arg(long, value_name = "FILE", default_value = BUILT_IN)]
     model: PathBuf,
@@ -120,7 +125,11 @@ impl ReadArgs {
         let encoding = self.encoding.as_deref().map(encoding_by_name).transpose()?;
         Ok(CorpusOptions {
             format,
-            page: PageOptions { kind, encoding },
+            page: PageOptions {
+                kind,
+                encoding,
+                most_bytes: self.max_page_size.0,
+            },
             ..CorpusOptions::default()
         })
     }
@@ -137,6 +146,15 @@ impl ReadArgs {
     /// The model.
     pub fn classifier(&self) -> Result<Classifier> {
         read_model(&self.model)
+    }
+}
+
+/// Parses the size of a page.
+fn page_size(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    match size.0 {
+        1..=MOST_PAGE_BYTES => Ok(size),
+        _ => Err(format!("wanted 1 to {}", Size(MOST_PAGE_BYTES))),
     }
 }
 

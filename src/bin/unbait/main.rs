@@ -21,6 +21,7 @@ mod progress;
 mod restore;
 mod score;
 mod sidecar;
+mod size;
 mod stats;
 mod target;
 mod terminal;
