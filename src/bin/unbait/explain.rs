@@ -5,7 +5,7 @@
 use crate::Outcome;
 use crate::inputs::{ReadArgs, read_page, unreadable_bytes};
 use crate::output::{Results, json, note};
-use crate::terminal::{visible, width, wrapped};
+use crate::terminal::{in_line, visible, width, wrapped};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -199,7 +199,7 @@ fn contributions(
     constant: &str,
 ) -> String {
     let mut lines = format!("  {model}: log-odds {odds:+.3}\n");
-    let mut line = |value: f64, name: &str| lines.push_str(&format!("    {value:+8.3}  {}\n", visible(name)));
+    let mut line = |value: f64, name: &str| lines.push_str(&format!("    {value:+8.3}  {}\n", in_line(name)));
     for (name, value) in first {
         line(*value, name);
     }

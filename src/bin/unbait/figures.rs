@@ -2,7 +2,8 @@
 //!
 //! What is undefined is printed `-`.
 
-use crate::terminal::text_width;
+use crate::terminal::{in_line, text_width};
+use std::borrow::Cow;
 use unbait::balance::Priority;
 use unbait::evaluate::{Calibration, Estimate, Figures, Overlap, OverlapFigures};
 use unbait::label::USUAL_ORDER;
@@ -25,6 +26,10 @@ fn languages(figures: &ViewReport) -> String {
 
 /// Rows of cells to lines: the first column flush left, the others flush right, two spaces between.
 pub fn table(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<Cow<'_, str>>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| in_line(cell)).collect())
+        .collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()
@@ -35,7 +40,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
             let room = " ".repeat(width.saturating_sub(text_width(cell)));
             if column == 0 {

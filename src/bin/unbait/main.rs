@@ -33,6 +33,7 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use config::CommandLine;
 use std::path::Path;
 use std::process::ExitCode;
+use terminal::visible;
 use unbait::error::{Error, Result};
 
 /// Labels every text block of web pages, plain text or HTML, as body, caption, promo or other.
@@ -143,6 +144,12 @@ fn parse(command: &Command, line: &CommandLine) -> Cli {
             if let Some((path, arguments)) = &line.file {
                 let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
                 output::note(&format!("{} gave {}", path.display(), arguments.join(" ")));
+            }
+            // what it quotes can be the name of a file
+            let message = error.render().to_string();
+            if error.use_stderr() && visible(&message) != message {
+                eprint!("{}", visible(&message));
+                std::process::exit(error.exit_code());
             }
             error.exit()
         })

@@ -3,7 +3,7 @@
 //! A file appears whole or not at all; what a terminal would obey is made visible before it gets there.
 
 use crate::journal::At;
-use crate::terminal::visible;
+use crate::terminal::{in_line, visible};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -11,10 +11,18 @@ use tempfile::NamedTempFile;
 use unbait::corpus::packed::{Packer, Packing};
 use unbait::error::{Error, Result};
 
-/// Says something on standard error.
+/// Most bytes of what is said at once (chosen: names and keys of a page can be as long as the page).
+const MOST_SAID: usize = 4096;
+
+/// Says something on standard error, in one line.
 pub fn note(message: &str) {
+    let end = (0..=message.len().min(MOST_SAID))
+        .rev()
+        .find(|end| message.is_char_boundary(*end));
+    let (said, rest) = message.split_at(end.unwrap_or(0));
+    let dots = if rest.is_empty() { "" } else { "..." };
     // without a standard error there is nobody to tell
-    let _ = writeln!(std::io::stderr(), "unbait: {}", visible(message));
+    let _ = writeln!(std::io::stderr(), "unbait: {}{dots}", in_line(said));
 }
 
 /// Names an error and its causes on standard error.

@@ -9,7 +9,7 @@ use crate::journal::Journal;
 use crate::mirror::{Ending, Mirror};
 use crate::output::{Results, json};
 use crate::target::{self, Target, open_journal, refuse_packed_parquet};
-use crate::terminal::{style, visible, width, wrapped};
+use crate::terminal::{in_line, style, visible, width, wrapped};
 use clap::ValueEnum;
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize, Serializer};
@@ -480,7 +480,7 @@ fn written(scored: &Scored, names: &LabelSet, balance: &Balance, writing: &Writi
                 Per::Page => json(&page)? + "\n",
                 Per::Block => page
                     .blocks
-                    .into_iter()
+                    .iter()
                     .map(|block| Ok(json(&BlockOfPage { head: page.head, block })? + "\n"))
                     .collect::<Result<_>>()?,
             }
@@ -516,7 +516,21 @@ impl Scored {
 struct ScoredPage<'a> {
     #[serde(flatten)]
     head: Head<'a>,
-    blocks: Vec<ScoredBlock<'a>>,
+    blocks: ScoredBlocks<'a>,
+}
+
+/// The blocks of a page, each made when it is written: a page can have millions.
+#[derive(Clone, Copy)]
+struct ScoredBlocks<'a> {
+    scored: &'a Scored,
+    names: &'a LabelSet,
+    balance: &'a Balance,
+}
+
+impl Serialize for ScoredBlocks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
 }
 
 /// A block with what is said of its page.
@@ -578,23 +592,29 @@ fn rounded(probability: f64) -> f64 {
     (probability * 1e6).round() / 1e6
 }
 
-fn scored_page<'a>(scored: &'a Scored, names: &'a LabelSet, balance: &Balance) -> ScoredPage<'a> {
-    let document = scored.segmented.document.as_ref();
-    let blocks = scored.blocks().map(|(i, block, label, _)| {
-        let container = document
-            .zip(block.markup.as_ref())
-            .map(|(document, markup)| (document, markup.container));
-        ScoredBlock {
-            i,
-            start: block.span.start,
-            end: block.span.end,
-            label: names.name(label),
-            p: Probabilities::new(names, scored.probabilities.row(i), |label| balance.may_give(label)),
-            text: &block.text,
-            tag: container.map(|(document, container)| document.element(container).name.as_str()),
-            path: container.map(|(document, container)| element_path(document, container)),
-        }
-    });
+impl<'a> ScoredBlocks<'a> {
+    fn iter(self) -> impl Iterator<Item = ScoredBlock<'a>> {
+        let document = self.scored.segmented.document.as_ref();
+        self.scored.blocks().map(move |(i, block, label, _)| {
+            let container = document
+                .zip(block.markup.as_ref())
+                .map(|(document, markup)| (document, markup.container));
+            let row = self.scored.probabilities.row(i);
+            ScoredBlock {
+                i,
+                start: block.span.start,
+                end: block.span.end,
+                label: self.names.name(label),
+                p: Probabilities::new(self.names, row, |label| self.balance.may_give(label)),
+                text: &block.text,
+                tag: container.map(|(document, container)| document.element(container).name.as_str()),
+                path: container.map(|(document, container)| element_path(document, container)),
+            }
+        })
+    }
+}
+
+fn scored_page<'a>(scored: &'a Scored, names: &'a LabelSet, balance: &'a Balance) -> ScoredPage<'a> {
     ScoredPage {
         head: Head {
             id: &scored.page.id,
@@ -602,21 +622,29 @@ fn scored_page<'a>(scored: &'a Scored, names: &'a LabelSet, balance: &Balance) -
             kind: scored.page.kind.as_str(),
             lang: scored.language,
         },
-        blocks: blocks.collect(),
+        blocks: ScoredBlocks { scored, names, balance },
     }
 }
 
 /// Names that a path has at most (chosen: a page of nested elements would give a thousand times its own size).
 const LONGEST_PATH: usize = 64;
 
+/// Bytes of the names of a path, at most (chosen, for pages of long names).
+const MOST_PATH_BYTES: usize = 512;
+
 /// Element names from the root to a block's container; the outermost of a very long path are left out.
 fn element_path(document: &Document, container: ElementId) -> String {
+    let mut bytes = 0;
     let mut path: Vec<&str> = document
         .ancestors(container)
         .take(LONGEST_PATH)
         .map(|id| document.element(id).name.as_str())
+        .take_while(|name| {
+            bytes += name.len();
+            bytes <= MOST_PATH_BYTES
+        })
         .collect();
-    if document.element(container).depth as usize >= LONGEST_PATH {
+    if document.element(container).depth as usize >= path.len() {
         path.push("...");
     }
     path.reverse();
@@ -641,7 +669,7 @@ fn page_row(scored: &Scored, names: &LabelSet, balance: &Balance) -> PageRow {
         url: page.head.url.map(str::to_owned),
         kind: scored.page.kind,
         language: scored.language,
-        blocks: page.blocks.into_iter().map(row).collect(),
+        blocks: page.blocks.iter().map(row).collect(),
     }
 }
 
@@ -677,7 +705,7 @@ fn terminal_view(scored: &Scored, names: &LabelSet) -> String {
     let gutter = names.names().iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let indent = gutter + PROBABILITY_WIDTH;
     let bold = anstyle::Style::new().bold();
-    let id = visible(&scored.page.id).into_owned();
+    let id = in_line(&scored.page.id).into_owned();
     let mut view = format!(
         "{bold}{id}{bold:#}  {}, {}, {} blocks\n",
         scored.page.kind.as_str(),
@@ -716,6 +744,11 @@ mod tests {
         assert!(
             long.starts_with("...>div>div") && long.matches("div").count() == LONGEST_PATH,
             "{long}"
+        );
+        let named = path(&format!("<x-{}>", "y".repeat(60)).repeat(10));
+        assert!(
+            named.starts_with("...>x-y") && named.len() < MOST_PATH_BYTES + 20,
+            "{named}"
         );
     }
 

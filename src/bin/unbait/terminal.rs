@@ -33,9 +33,23 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Control characters, and those that set the reading direction (Unicode Standard Annex 9, section 2) or break lines.
+/// The same in one line: line ends and tabs are spelled, too. For what has no lines of its own, such as names of files, which would else
+/// say anything they like at the beginning of a line.
+pub fn in_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\r', '\n', '\t']) {
+        return visible(text);
+    }
+    let spelled = text.replace('\r', "\\r").replace('\n', "\\n").replace('\t', "\\t");
+    Cow::Owned(visible(&spelled).into_owned())
+}
+
+/// Control characters, and those that set the reading direction (Unicode Standard Annex 9, section 2; the Unicode Standard, section 23.3,
+/// for older ones), break lines, or put notes between them (section 23.8).
 fn is_obeyed(c: char) -> bool {
-    let directs = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let directs = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}'
+    );
     directs || (c.is_control() && c != '\n' && c != '\t')
 }
 
@@ -129,6 +143,12 @@ mod tests {
     fn what_a_terminal_obeys_is_spelled_out() {
         assert_eq!(visible("a\u{1b}[31mb\u{202e}c\u{9b}d"), "a\\u001b[31mb\\u202ec\\u009bd");
         assert_eq!(visible("x\ry\u{7f}\u{2066}\u{0}"), "x\\u000dy\\u007f\\u2066\\u0000");
+    }
+
+    #[test]
+    fn what_is_in_one_line_begins_no_other() {
+        assert_eq!(in_line("a\nb\r\nc\td\u{1b}"), "a\\nb\\r\\nc\\td\\u001b");
+        assert_eq!(in_line("línea שלום"), "línea שלום");
     }
 
     #[test]

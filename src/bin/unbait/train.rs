@@ -6,6 +6,7 @@ use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
 use crate::output::{Results, Unfinished, WholeFile, json, write_file};
+use crate::terminal::in_line;
 use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let mut results = Results::data();
     for (name, checksum) in dataset.files.iter().chain(&extractions.files) {
-        results.write(&format!("{checksum}  {name}\n"))?;
+        results.write(&format!("{checksum}  {}\n", in_line(name)))?;
     }
     results.write("\n")?;
     results.write(&figures::report(&report))?;
