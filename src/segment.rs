@@ -566,7 +566,7 @@ mod tests {
         let markup: Vec<&Markup> = segmented
             .blocks
             .iter()
-            .filter_map(|block| block.markup.as_ref())
+            .filter_map(|block| block.markup.as_deref())
             .collect();
         assert_eq!(markup[0].picture_after.as_deref(), Some("A dog"));
         assert_eq!(markup[1].picture_before.as_deref(), Some("A dog"));

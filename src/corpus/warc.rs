@@ -596,7 +596,7 @@ mod tests {
             ]
             .concat()
         };
-        let text = |body: &[u8], given| {
+        let text = |body: &[u8], encoding| {
             let bytes = block(body);
             let record = WarcRecord {
                 kind: RecordKind::Response,
@@ -612,7 +612,11 @@ mod tests {
                 record: 1,
                 offset: Some(0),
             };
-            record.page(&place, given).unwrap().unwrap().page.text
+            let options = PageOptions {
+                encoding,
+                ..PageOptions::default()
+            };
+            record.page(&place, &options).unwrap().unwrap().page.text
         };
         assert_eq!(text(b"\xd0\xd2\xc9\xd7\xc5\xd4", None), "привет");
         assert_eq!(text("привет".as_bytes(), None), "привет");
