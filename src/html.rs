@@ -22,15 +22,15 @@ pub const MAX_DEPTH: usize = 512;
 /// Longest input in bytes (chosen: a NUL can become three bytes of text, and every offset has to fit a `u32`).
 pub const MAX_INPUT: usize = 1 << 30;
 
-/// Bytes of a `class` attribute that are kept (chosen: utility frameworks write a thousand). What stands around many blocks is read for each
-/// of them, so that without these limits a page could cost the square of its length.
-pub const MOST_CLASS_BYTES: usize = 4096;
+/// Bytes of a `class` attribute that are kept (the longest of the 2,560 labelled pages has 7,435). What stands around many blocks is read
+/// for each of them, so that without these limits a page could cost the square of its length.
+pub const MOST_CLASS_BYTES: usize = 8192;
 
-/// Bytes of an `href` that are kept (sitemaps.org: an address has fewer than 2,048 characters).
-pub const MOST_HREF_BYTES: usize = 2048;
+/// Bytes of an `href` that are kept (the longest of the 2,560 labelled pages has 3,333).
+pub const MOST_HREF_BYTES: usize = 4096;
 
-/// Bytes of an `id`, `role` or `itemprop` that are kept (chosen).
-pub const MOST_ID_BYTES: usize = 256;
+/// Bytes of an `id`, `role` or `itemprop` that are kept (the longest of the 2,560 labelled pages has 925).
+pub const MOST_ID_BYTES: usize = 1024;
 
 /// Bytes of an unknown element's name that are kept (chosen: custom elements have 30 and fewer).
 pub const MOST_NAME_BYTES: usize = 64;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 const MOST_GROUP_ROWS: usize = 1 << 17;
 
 /// Most bytes of a row group as it is written (chosen: what is in memory meanwhile).
-const MOST_GROUP_BYTES: usize = 1 << 25;
+const MOST_GROUP_BYTES: usize = 1 << 23;
 
 /// Bytes of text that are gathered before they are encoded (chosen: a row alone takes long).
 const BATCH_BYTES: usize = 1 << 20;
@@ -440,7 +440,7 @@ mod tests {
             };
             std::iter::repeat_with(next).take(count).collect()
         };
-        let pages = (0..45).map(|n| {
+        let pages = (0..12).map(|n| {
             let text = letters(1 << 20);
             page("a", None, vec![BlockRow { text, ..block(n, None) }])
         });
