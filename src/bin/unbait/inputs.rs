@@ -78,7 +78,8 @@ pub struct ReadArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value_t = SplitName::Auto)]
     split: SplitName,
     /// Largest page that is read, in bytes once it is unpacked, such as 500K, 64M or 1G; a larger one is an error, and unpacking stops
-    /// there. A record of JSON lines or a web archive may have four times as many
+    /// there. A record of JSON lines or a web archive may have four times as many. On each thread a page takes up to 200 times its size of
+    /// memory, and 200 MB besides
     #[arg(long, value_name = "SIZE", value_parser = page_size, default_value_t = Size(USUAL_MOST_BYTES))]
     max_page_size: Size,
     /// Model file; `blocks` is the built-in model
