@@ -336,7 +336,7 @@ fn hostile_names() -> tempfile::TempDir {
             "{{\"id\": {name}, \"html\": \"<p>a b c\", \"blocks\": [{{\"text\": \"d e f\", \"label\": \"body\"}}]}}"
         ),
         format!("{{\"id\": {name}, \"url\": {name}, \"lang\": \"en\", \"blocks\": [[1, \"body\"]]}}"),
-        format!("{NAME}"),
+        NAME.to_owned(),
     ];
     write(format!("{NAME}.jsonl"), lines.join("\n").as_bytes());
     write(format!("{NAME}.toml"), format!("{name} = 1\n").as_bytes());
@@ -350,38 +350,35 @@ fn names_of_files_and_records_are_harmless_in_every_verbs_messages() {
     let folder = hostile_names();
     let root = folder.path().to_str().unwrap();
     let path = |ending: &str| format!("{root}/{NAME}.{ending}");
-    let (lines, model, config) = (path("jsonl"), path("safetensors"), path("toml"));
+    let (lines, model, config, none) = (path("jsonl"), path("safetensors"), path("toml"), path("none"));
     let out = format!("{root}/{NAME}-out");
-    let runs: Vec<Vec<&str>> = vec![
-        vec!["score", root],
-        vec!["score", root, "--strict", "--errors", "/dev/null"],
-        vec!["score", &path("none")]
-            .into_iter()
-            .map(|arg| &*arg.to_owned().leak())
-            .collect(),
-        vec!["score", root, "--model", &model],
-        vec!["score", root, "--config", &config],
-        vec!["score", root, "--encoding", NAME],
-        vec!["score", root, "--threshold", "x\u{1b}=1"],
-        vec!["score", root, NAME],
-        vec!["clean", root, "--keep", NAME],
-        vec!["clean", root, "-o", &out, "--resume"],
-        vec!["clean", root],
-        vec!["stats", root],
-        vec!["explain", &lines],
-        vec!["explain", &model],
-        vec!["train", &lines, "-o", &out],
-        vec!["train", &lines, "-o", &out, "--labels", "body"],
-        vec!["train", root, "--corrections", &lines, "-o", &out],
-        vec!["eval", &lines],
-        vec!["eval", "--main-text", &lines],
-        vec!["export", &lines, "-o", &out],
-        vec!["import", &lines, "--pages", root, "-o", &out],
-        vec!["restore", root, "--sidecar", root, "-o", &out],
-        vec!["restore", &lines, "--sidecar", &lines, "--list"],
+    let runs: [&[&str]; 23] = [
+        &["score", root],
+        &["score", root, "--strict", "--errors", "/dev/null"],
+        &["score", &none],
+        &["score", root, "--model", &model],
+        &["score", root, "--config", &config],
+        &["score", root, "--encoding", NAME],
+        &["score", root, "--threshold", "x\u{1b}=1"],
+        &["score", root, NAME],
+        &["clean", root, "--keep", NAME],
+        &["clean", root, "-o", &out, "--resume"],
+        &["clean", root],
+        &["stats", root],
+        &["explain", &lines],
+        &["explain", &model],
+        &["train", &lines, "-o", &out],
+        &["train", &lines, "-o", &out, "--labels", "body"],
+        &["train", root, "--corrections", &lines, "-o", &out],
+        &["eval", &lines],
+        &["eval", "--main-text", &lines],
+        &["export", &lines, "-o", &out],
+        &["import", &lines, "--pages", root, "-o", &out],
+        &["restore", root, "--sidecar", root, "-o", &out],
+        &["restore", &lines, "--sidecar", &lines, "--list"],
     ];
     for run in runs {
-        let ended: Ended = tiny::unbait(&run).output().unwrap().into();
+        let ended: Ended = tiny::unbait(run).output().unwrap().into();
         assert_harmless(&format!("{run:?}"), &ended.stderr);
     }
 }
