@@ -278,17 +278,27 @@ impl WarcReader {
         }
     }
 
-    /// Length of the header with its empty line.
+    /// Length of the header with its empty line. No line of it begins another record: else each of many records without an end would be
+    /// looked through for one.
     fn header_length(&mut self) -> Result<usize, String> {
+        let mut at = 0;
         loop {
             let bytes = self.window.there();
-            if let Some(length) = header_length(&bytes[..bytes.len().min(MOST_HEADER_BYTES)]) {
-                return Ok(length);
-            }
-            if bytes.len() >= MOST_HEADER_BYTES || !self.window.read_more() {
-                return Err("the record's header has no end".to_owned());
+            let bytes = &bytes[..bytes.len().min(MOST_HEADER_BYTES)];
+            match memchr::memchr(b'\n', &bytes[at..]) {
+                Some(_) if at > 0 && begins_record(&bytes[at..]) => break,
+                Some(end) => {
+                    let line = &bytes[at..=at + end];
+                    at += line.len();
+                    if matches!(line, b"\n" | b"\r\n") {
+                        return Ok(at);
+                    }
+                }
+                None if bytes.len() >= MOST_HEADER_BYTES || !self.window.read_more() => break,
+                None => {}
             }
         }
+        Err("the record's header has no end".to_owned())
     }
 
     /// Goes to what looks like the next record, or to the next gzip member.
@@ -338,18 +348,22 @@ fn next_record(bytes: &[u8], from: usize) -> Option<usize> {
     loop {
         at += memmem::find(bytes.get(at..)?, VERSION)?;
         let starts_line = at > 0 && bytes[at - 1] == b'\n';
-        let rest = &bytes[at..];
-        let second = memchr::memchr(b'\n', rest).map_or(&[][..], |end| &rest[end + 1..]);
-        let has_header = ["warc-", "content-"].iter().any(|name| {
-            second
-                .get(..name.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
-        });
-        if starts_line && begins_record(rest) && has_header {
+        // the line behind it can be far away, so it is not looked for where no line begins
+        if starts_line && begins_record(&bytes[at..]) && has_header(&bytes[at..]) {
             return Some(at);
         }
         at += VERSION.len();
     }
+}
+
+/// Whether the second line looks like one of archives' headers.
+fn has_header(bytes: &[u8]) -> bool {
+    let second = memchr::memchr(b'\n', bytes).map_or(&[][..], |end| &bytes[end + 1..]);
+    ["warc-", "content-"].iter().any(|name| {
+        second
+            .get(..name.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+    })
 }
 
 /// Whether two line ends stand behind a record's block, and behind them a record or the end of the file, which may also cut them off.
@@ -538,6 +552,23 @@ mod tests {
         }
         let members = [gzip(without), gzip(&response(1))].concat();
         assert_eq!(archived(members), [wanted, Ok(response(1).into_bytes())]);
+    }
+
+    #[test]
+    fn what_seems_to_begin_records_again_and_again_is_looked_through_once() {
+        let started = std::time::Instant::now();
+        let many = 1 << 20;
+        let block = "WARC/".repeat(many);
+        let no_line_begins = format!("WARC/1.0\r\nContent-Length: {}\r\n\r\n{block}", 100 * many);
+        assert_eq!(read(no_line_begins).len(), 1);
+        let no_header_ends = "WARC/1.0\r\nWARC-Type: response\r\n".repeat(many / 8);
+        assert_eq!(read(no_header_ends).len(), many / 8);
+        // each takes minutes when it is looked through from every place to the end
+        assert!(
+            started.elapsed() < std::time::Duration::from_secs(60),
+            "{:?}",
+            started.elapsed()
+        );
     }
 
     #[test]
