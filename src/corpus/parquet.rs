@@ -1,6 +1,7 @@
 //! A Parquet file to its rows, a row group at a time; only the columns of the page, its name and its address are read.
 //!
-//! Of a row group that cannot be read to its end every row left is an error of its own, so that no row is missing from the count.
+//! Of a row group that cannot be read to its end every row left is an error of its own, so that no row is missing from the count, unless
+//! they are more than anybody wants to see: how many rows there are is only what the file says.
 
 use super::{CorpusOptions, Keys, Place, Record, RecordPage};
 use crate::error::{Error, Result};
@@ -30,6 +31,10 @@ const MOST_ROWS: usize = 64;
 
 /// Bytes above which fewer rows are unpacked at once, if each had all of its row group's text, as it can by a dictionary (chosen).
 const BATCH_BYTES: i64 = 1 << 28;
+
+/// Rows of a file that cannot be read and are an error each; of the others those of a row group are one (chosen: as many rows as a row
+/// group has by default in the Rust implementation of Parquet).
+const MOST_ERRORS: u64 = 1 << 20;
 
 /// A row of a file: its page, and what it is called.
 #[derive(Clone, Debug)]
@@ -100,6 +105,8 @@ pub(super) struct Rows {
     batch: Option<(RecordBatch, usize)>,
     /// Why the rows that are left cannot be read.
     problem: Option<String>,
+    /// How many more rows that cannot be read are an error each.
+    errors_left: u64,
 }
 
 /// Names of the columns that are read, and their places among all.
@@ -142,6 +149,7 @@ impl Rows {
             reader: None,
             batch: None,
             problem: None,
+            errors_left: MOST_ERRORS,
         })
     }
 
@@ -216,6 +224,22 @@ impl Rows {
     }
 }
 
+impl Rows {
+    /// What is wrong with the row that was taken last; with those behind it too, when there were too many of them.
+    fn unreadable(&mut self, problem: &str) -> String {
+        let mut behind = String::new();
+        match self.errors_left.checked_sub(1) {
+            Some(left) => self.errors_left = left,
+            None => {
+                let rows = self.rows.end - self.rows.start;
+                behind = format!("; nor can the {rows} rows behind it that it is said to have");
+                self.rows.start = self.rows.end;
+            }
+        }
+        format!("its row group cannot be read: {problem}{behind}")
+    }
+}
+
 /// The crate's readers panic on some broken files (60.1: it divides by a dictionary's length, which the file may say is 0). Whatever they
 /// were at is given up.
 pub(super) fn without_panic<T>(read: impl FnOnce() -> T) -> Result<T, String> {
@@ -244,7 +268,7 @@ impl Iterator for Rows {
                 place,
                 content: super::Content::Row(row),
             }),
-            Err(problem) => Err(place.error(format!("its row group cannot be read: {problem}"))),
+            Err(problem) => Err(place.error(self.unreadable(&problem))),
         })
     }
 }
@@ -355,6 +379,7 @@ mod tests {
     use crate::corpus::Records;
     use ::parquet::arrow::ArrowWriter;
     use ::parquet::basic::{Compression, ZstdLevel};
+    use ::parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
     use ::parquet::file::properties::WriterProperties;
     use arrow_array::{ArrayRef, BinaryArray, Int64Array, LargeStringArray, StringArray, StringViewArray};
 
@@ -451,6 +476,38 @@ mod tests {
         let read = read(&path, &options);
         let page = &read[0].as_ref().unwrap().page;
         assert_eq!((page.id.as_str(), page.kind), ("n", crate::page::PageKind::Html));
+    }
+
+    #[test]
+    fn a_file_that_says_it_has_endless_rows_has_an_end() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["One", "Two", "Three"]));
+        let (_folder, path) = write(vec![("text", texts)], Compression::UNCOMPRESSED);
+        let metadata = ParquetMetaDataReader::new()
+            .parse_and_finish(&File::open(&path).unwrap())
+            .unwrap();
+        let mut file = metadata.into_builder();
+        let mut groups = file.take_row_groups();
+        groups[0] = groups[0].clone().into_builder().set_num_rows(1 << 60).build().unwrap();
+        // what stands before the metadata is where it was
+        let mut bytes = std::fs::read(&path).unwrap();
+        ParquetMetaDataWriter::new(&mut bytes, &file.set_row_groups(groups).build())
+            .finish()
+            .unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let read: Vec<Result<RecordPage, String>> = read(&path, &CorpusOptions::default());
+        let count = MOST_ERRORS as usize;
+        assert_eq!(read.len(), 2 + count + 1 + 1);
+        let one = read[2].as_ref().unwrap_err();
+        assert!(one.ends_with("has fewer rows than the file says"), "{one}");
+        let all = read[2 + count].as_ref().unwrap_err();
+        let left = (1u64 << 60) - 2 - count as u64 - 1;
+        assert!(
+            all.ends_with(&format!(
+                "says; nor can the {left} rows behind it that it is said to have"
+            )),
+            "{all}"
+        );
+        assert_eq!(read[2 + count + 1].as_ref().unwrap().page.text, "Three");
     }
 
     #[test]
