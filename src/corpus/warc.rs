@@ -2,7 +2,7 @@
 //!
 //! A record's length is believed only when a record's end stands behind it; else the next record is searched for.
 
-use super::http::{Header, Media, NoBody, Response, charset, header_length};
+use super::http::{Header, Media, NoBody, Response, charset};
 use super::packed::{Source, Window};
 use super::{BlockCounts, Content, CorpusOptions, PassedOver, Place, Record, RecordPage, conversion};
 use crate::error::{Error, Result};
