@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tiny::{Ended, classifier, run_with_model};
 use unbait::classifier::{LabelledPage, MOST_BLOCKS};
+use unbait::html::{MOST_CLASS_BYTES, MOST_HREF_BYTES, MOST_ID_BYTES, MOST_NAME_BYTES};
 use unbait::page::{Page, PageKind};
 use unbait::segment::Split;
 
@@ -140,19 +141,20 @@ fn attributes_are_no_text_however_long_or_many() {
 
 #[test]
 fn long_names_and_attributes_are_cut_where_elements_keep_them() {
-    let long = "é".repeat(5_000);
+    let long = "é".repeat(MOST_CLASS_BYTES);
     let page = format!("<x-{long} class='a {long}' id='{long}' role='{long}' itemprop='{long}'><a href='/{long}'>x");
     let labelled = labelled(PageKind::Html, page);
     let document = labelled.segmented.document.as_ref().unwrap();
     let id = document.ids().find(|id| document.id(*id).is_some()).unwrap();
-    let kept = |text: &str| (text.len(), text.chars().filter(|c| *c == 'é').count());
-    assert_eq!(kept(document.element(id).name.as_str()), (64, 31));
-    assert_eq!(document.classes(id).map(str::len).collect::<Vec<_>>(), [1, 4094]);
+    assert_eq!(document.element(id).name.as_str().len(), MOST_NAME_BYTES);
+    let classes: Vec<usize> = document.classes(id).map(str::len).collect();
+    assert_eq!(classes, [1, MOST_CLASS_BYTES - 2]);
     for text in [document.id(id), document.role(id), document.itemprop(id)] {
-        assert_eq!(kept(text.unwrap()), (256, 128));
+        assert_eq!(text.unwrap().len(), MOST_ID_BYTES);
     }
+    // one byte less: a character is kept whole or not at all
     let link = document.ids().find_map(|id| document.href(id)).unwrap();
-    assert_eq!(kept(link), (2047, 1023));
+    assert_eq!(link.len(), MOST_HREF_BYTES - 1);
 }
 
 #[test]
