@@ -1,0 +1,4 @@
+//! libFuzzer's inputs to the target of this name.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| unbait_fuzz::labelled_pages::try_input(bytes));
