@@ -3,7 +3,8 @@
 //! Spans can be parts of blocks, reach over several, and overlap; white space counts nowhere.
 
 use super::{SpanText, quoted};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::label::MOST_LABELS;
 use crate::page::{Page, PageKind};
 use crate::segment::{Split, is_space, segment};
 use std::collections::BTreeSet;
@@ -22,10 +23,20 @@ impl SpanText {
     /// that no span marks `outside` is the label. A block that is marked by half or less has none and is left out.
     ///
     /// # Errors
-    /// [`crate::error::Error::PageTooLarge`].
+    /// [`Error::PageTooLarge`], and [`Error::Labels`] when the spans have more labels than a model can have.
     pub fn block_labels(&self, outside: Option<&str>) -> Result<BlockLabels> {
         let page = Page::from_text(&self.id, self.text.clone(), Some(PageKind::Text))?;
         let mut coverage = Coverage::new(self, outside);
+        // each block, and each end of a span, goes through all labels
+        if coverage.labels.len() > MOST_LABELS {
+            return Err(Error::Labels {
+                problem: format!(
+                    "page {:?} is marked with {} different labels; a model can have {MOST_LABELS}",
+                    self.id,
+                    coverage.labels.len()
+                ),
+            });
+        }
         let mut labelled = BlockLabels::default();
         for block in segment(&page, Split::Auto).blocks {
             let counted = coverage.count(&self.text, block.span.clone());
@@ -193,6 +204,27 @@ mod tests {
                 ("The end", "promo")
             ]
         );
+    }
+
+    #[test]
+    fn a_text_with_more_labels_than_a_model_can_have_is_refused() {
+        let text = |labels: usize| SpanText {
+            id: "x".to_owned(),
+            url: None,
+            text: TEXT.to_owned(),
+            spans: (0..labels)
+                .map(|n| LabelSpan {
+                    range: 0..1,
+                    label: format!("label-{n}"),
+                    probability: None,
+                })
+                .collect(),
+        };
+        assert!(text(MOST_LABELS).block_labels(None).is_ok());
+        let problem = text(MOST_LABELS + 1).block_labels(None).unwrap_err().to_string();
+        let wanted = "labels: page \"x\" is marked with 65 different labels; a model can have 64";
+        assert_eq!(problem, wanted);
+        assert!(text(MOST_LABELS).block_labels(Some("other")).is_err());
     }
 
     #[test]
