@@ -37,6 +37,10 @@ const MOST_VOCABULARY_BYTES: usize = 1 << 29;
 /// people read has as many, and what is known of so many blocks takes about 200 MB).
 pub const MOST_BLOCKS: usize = 1 << 18;
 
+/// Largest weight, of either sign, that a model file may have (chosen: some 400 times the largest that the shipped model has): the layers
+/// of the network multiply numbers, and what overflows gives no probability.
+const MOST_WEIGHT: f64 = 1e4;
+
 /// The two models for one kind of page.
 #[derive(Clone, Debug)]
 pub struct KindModel {
@@ -633,9 +637,11 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
     let all = weights.iter().chain(network_weights).map(|weight| f64::from(*weight));
     if all
         .chain(intercept.iter().chain(&page_weights).chain(&page_intercept).copied())
-        .any(|value| !value.is_finite())
+        .any(|value| value.is_nan() || value.abs() > MOST_WEIGHT)
     {
-        return Err(wrong(format!("{kind}: a weight is no finite number; train it again")));
+        return Err(wrong(format!(
+            "{kind}: a weight is no number from -{MOST_WEIGHT} to {MOST_WEIGHT}; train it again"
+        )));
     }
     let packed = tensor("ngram.vocabulary.zst", Dtype::U8, None)?;
     let spellings = zstd::bulk::decompress(packed, vocabulary_capacity(packed))
@@ -764,6 +770,41 @@ mod tests {
 
     fn page(text: &str) -> Page {
         Page::from_text("-", text.to_owned(), Some(PageKind::Text)).unwrap()
+    }
+
+    #[test]
+    fn weights_that_can_overflow_are_refused_and_the_largest_give_probabilities() {
+        let with = |weight: f64| {
+            let mut classifier = classifier();
+            let inputs = feature_count(2);
+            let mut network = Network::zero(inputs);
+            network
+                .parts_mut()
+                .into_iter()
+                .for_each(|part| part.fill(weight as f32));
+            let weights = Array2::from_elem((UNITS + inputs, 2), weight);
+            let model = classifier.kinds.get_mut("text").unwrap();
+            model.page = PageModel::new(network, weights, Array1::from_elem(2, weight));
+            Classifier::from_bytes("x", &classifier.to_bytes().unwrap())
+        };
+        let largest = with(MOST_WEIGHT).unwrap();
+        let labelled = largest
+            .classify(&page("Like\n\nThe ferry\n\nThe end"), Split::Auto)
+            .unwrap();
+        assert!(
+            labelled
+                .probabilities
+                .rows()
+                .into_iter()
+                .all(|row| (row.sum() - 1.0).abs() < 1e-9)
+        );
+        for weight in [MOST_WEIGHT + 1.0, f64::INFINITY, f64::NAN] {
+            let problem = with(weight).unwrap_err().to_string();
+            assert!(
+                problem.contains("a weight is no number from -10000 to 10000"),
+                "{problem}"
+            );
+        }
     }
 
     #[test]
