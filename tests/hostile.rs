@@ -208,7 +208,7 @@ fn one_word_of_any_length_is_one_block() {
         format!("e{}", "\u{301}".repeat(500_000)),
         "👩\u{200d}".repeat(200_000),
     ] {
-        assert_eq!(plain(word.clone()), [word.clone()]);
+        assert_eq!(plain(word.clone()), std::slice::from_ref(&word));
         assert_eq!(html(format!("<p>{word}")), [word]);
     }
 }
@@ -277,7 +277,7 @@ fn hostile_records_are_read_or_named_and_the_others_go_on() {
         ),
         (format!(r#"{{"text": "{}"}}"#, r"\u0041".repeat(100_000)), None),
         (format!(r#"{{"text": {}}}"#, "9".repeat(100_000)), Some("wanted text")),
-        (format!("{{\"text\": \"x\u{1b}\"}}"), Some("control character")),
+        ("{\"text\": \"x\u{1b}\"}".to_owned(), Some("control character")),
     ] {
         let ended = score_lines(&format!("{line}\n{good}\n"));
         let end = &line[line.len().saturating_sub(40)..];
