@@ -164,7 +164,8 @@ fn a_full_disk_is_named_and_nothing_is_left_under_any_name() {
     ];
     for run in runs {
         let mut arguments = run.to_vec();
-        if ["score", "clean", "stats"].contains(&run[0]) {
+        // the shipped model calls the words' lines body, so that stats has many to list
+        if ["score", "clean"].contains(&run[0]) {
             arguments.extend(["--model", model]);
         }
         if run[0] == "clean" && !run.contains(&"--keep") {
