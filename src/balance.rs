@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Factor on the odds of the kept label when none of its blocks should be lost. Out of fold on the hand-labelled pages it loses
-/// 0.05 to 0.15 % of the body words, depending on the view (`models/README.md`, "The balance").
+/// 0.05 to 0.13 % of the body words, depending on the view (`models/README.md`, "The balance").
 pub const RECALL_ODDS: f64 = 100.0;
 
 /// Factor on the odds of the kept label when nothing else should be kept. Out of fold on the hand-labelled pages it keeps 5 to
