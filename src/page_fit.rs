@@ -73,8 +73,8 @@ const EPSILON: f64 = 1e-8;
 /// # Errors
 /// [`Error::NotConverged`] and [`Error::Optimizer`] for the last layer; the latter as well when a label has no block.
 pub fn fit_page_model(samples: &[PageSample], options: &PageFitOptions) -> Result<PageFit> {
-    let fitted = fit_network(samples, options);
-    fit_last_layer(fitted, samples, options)
+    let network = fit_network(samples, options);
+    fit_last_layer(network, samples, options)
 }
 
 // ---- the network
@@ -203,7 +203,7 @@ struct Moments {
     square: Vec<f32>,
 }
 
-fn fit_network(samples: &[PageSample], options: &PageFitOptions) -> Parameters {
+fn fit_network(samples: &[PageSample], options: &PageFitOptions) -> Network {
     let counts: Vec<usize> = samples
         .iter()
         .map(|sample| sample.gold.iter().flatten().count())
@@ -252,7 +252,7 @@ fn fit_network(samples: &[PageSample], options: &PageFitOptions) -> Parameters {
             }
         }
     }
-    parameters
+    parameters.network
 }
 
 /// The numbers below `count` in a random order (Durstenfeld 1964).
@@ -285,9 +285,7 @@ fn batches(order: &[usize], counts: &[usize]) -> Vec<Vec<usize>> {
 
 // ---- the last layer
 
-/// Fits the last layer anew, from where the stochastic gradients left it: its loss has one minimum, which is near.
-fn fit_last_layer(fitted: Parameters, samples: &[PageSample], options: &PageFitOptions) -> Result<PageFit> {
-    let Parameters { network, last } = fitted;
+fn fit_last_layer(network: Network, samples: &[PageSample], options: &PageFitOptions) -> Result<PageFit> {
     let rows: usize = samples.iter().map(|sample| sample.gold.iter().flatten().count()).sum();
     let step = rows.div_ceil(options.most_rows.max(1)).max(1);
     let width = UNITS + options.features;
@@ -313,12 +311,6 @@ fn fit_last_layer(fitted: Parameters, samples: &[PageSample], options: &PageFitO
         model: "page model",
         problem,
     };
-    // the solver would leave the label's column out
-    if (0..options.labels).any(|label| !targets.contains(&label)) {
-        return Err(failed(
-            "a fold lacks a label; label it on more sites or give fewer --folds".to_owned(),
-        ));
-    }
     let mut records = Array2::from_shape_vec((count, width), values).map_err(|error| failed(error.to_string()))?;
     // units have no bound of their own; the solver wants one
     let largest: Vec<f64> = records
@@ -333,23 +325,18 @@ fn fit_last_layer(fitted: Parameters, samples: &[PageSample], options: &PageFitO
         }
     }
     let records = linfa::Dataset::new(records, Array1::from_vec(targets));
-    let start = Array2::from_shape_fn((width + 1, options.labels), |(row, label)| {
-        f64::from(if row < UNITS {
-            last.by_units[label][row]
-        } else if row < width {
-            last.by_features[label * options.features + row - UNITS]
-        } else {
-            last.constants[label]
-        }) * largest.get(row).copied().unwrap_or(1.0)
-    });
     // linfa's loss is a sum over rows, our tolerance is on the mean
     let fitted = MultiLogisticRegression::default()
         .alpha(options.penalty)
-        .initial_params(start)
         .max_iterations(options.max_iterations)
         .gradient_tolerance(options.tolerance * count as f64)
         .fit(&records)
         .map_err(|error| failed(error.to_string()))?;
+    if fitted.classes().len() != options.labels {
+        return Err(failed(
+            "a fold lacks a label; label it on more sites or give fewer --folds".to_owned(),
+        ));
+    }
     let gradient_norm = gradient_norm(
         fitted.params().view(),
         fitted.intercept(),
