@@ -1,12 +1,17 @@
 //! Recipe and weights together: a page to labelled blocks, and the model file.
 //!
-//! A model file is safetensors: tensors, and one JSON manifest with everything else; reading it runs no code.
+//! The model file holds everything that scoring needs: what changes a feature stands in the recipe, never in an option of scoring.
 
 use crate::analyzer::Language;
 use crate::balance::{BodyLoss, LossTable, LossThreshold};
 use crate::convolution::{DILATIONS, Network, UNITS};
 use crate::error::{Error, Result};
 use crate::label::{Label, LabelSet};
+pub use crate::model_file::{FORMAT, Provenance};
+use crate::model_file::{
+    ModelFile, ModelKind, Tensors, double_bytes, doubles, half_bytes, halves, pack_vocabulary, to_bytes,
+    unpack_vocabulary, wrong,
+};
 use crate::ngram_model::NgramModel;
 use crate::page::{Page, PageKind};
 use crate::page_features::{feature_count, feature_names, page_features};
@@ -14,24 +19,13 @@ use crate::page_model::{PageContributions, PageModel};
 use crate::segment::{Block, Segmented, Split, segment};
 use crate::vectorizer::{BlockFacts, Recipe, SparseMatrix, Vectorizer, Vectors};
 use crate::vocabulary::Vocabulary;
-use half::f16;
 use ndarray::{Array1, Array2, ArrayView2};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
-
-/// Number of the model file's format; a file with another number is refused.
-pub const FORMAT: u32 = 2;
+use std::collections::BTreeMap;
 
 /// The shipped model, embedded at build time.
 const SHIPPED: &[u8] = include_bytes!("../models/blocks.safetensors");
-
-/// Level of the vocabulary's Zstandard compression (chosen: the highest that is not "ultra").
-const VOCABULARY_LEVEL: i32 = 19;
-
-/// Most bytes that a vocabulary may unpack to (chosen: some 20 million features; bounds a hostile file).
-const MOST_VOCABULARY_BYTES: usize = 1 << 29;
 
 /// Most blocks that are labelled together; a page of more is labelled in parts of as many, each as if it were a page (chosen: no page that
 /// people read has as many, and what is known of so many blocks takes about 200 MB).
@@ -50,21 +44,6 @@ pub struct KindModel {
     pub ngram: NgramModel,
     /// Final probabilities of a page's blocks.
     pub page: PageModel,
-}
-
-/// How a model was made; for people, scoring needs none of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// Version of unbait that made it.
-    pub version: String,
-    /// Names and SHA-256 of the files it was trained on.
-    pub data: Vec<(String, String)>,
-    /// The training options by name.
-    pub options: BTreeMap<String, serde_json::Value>,
-    /// Number of training pages.
-    pub pages: usize,
-    /// Number of training sites.
-    pub sites: usize,
 }
 
 /// Labels the blocks of pages.
@@ -394,40 +373,10 @@ impl Classifier {
     /// # Errors
     /// [`Error::Model`] when a part is too large for the format.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let failed = |problem: String| Error::Model {
-            name: "model".to_owned(),
-            problem,
-        };
-        let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
+        let mut tensors = Tensors::new();
         for (kind, model) in &self.kinds {
             let labels = self.labels.len();
-            let weights = model
-                .ngram
-                .weights()
-                .iter()
-                .flat_map(|weight| f16::from_f32(*weight).to_le_bytes())
-                .collect();
-            let intercept = model
-                .ngram
-                .intercept()
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
-            let page_weights = model
-                .page
-                .weights()
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
-            let page_intercept = model
-                .page
-                .intercept()
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
-            let spellings = model.vocabulary.lines();
-            let packed = zstd::bulk::compress(spellings.as_bytes(), VOCABULARY_LEVEL)
-                .map_err(|error| failed(error.to_string()))?;
+            let packed = pack_vocabulary(&model.vocabulary)?;
             let mut put = |name: &str, dtype, shape: Vec<usize>, bytes| {
                 tensors.insert(format!("{kind}.{name}"), (dtype, shape, bytes))
             };
@@ -435,17 +384,27 @@ impl Classifier {
                 "ngram.weights",
                 Dtype::F16,
                 vec![model.ngram.columns(), labels],
-                weights,
+                half_bytes(model.ngram.weights()),
             );
-            put("ngram.intercept", Dtype::F64, vec![labels], intercept);
+            put(
+                "ngram.intercept",
+                Dtype::F64,
+                vec![labels],
+                double_bytes(model.ngram.intercept()),
+            );
             put("ngram.vocabulary.zst", Dtype::U8, vec![packed.len()], packed);
             put(
                 "page.weights",
                 Dtype::F64,
                 vec![model.page.weights().nrows(), labels],
-                page_weights,
+                double_bytes(model.page.weights()),
             );
-            put("page.intercept", Dtype::F64, vec![labels], page_intercept);
+            put(
+                "page.intercept",
+                Dtype::F64,
+                vec![labels],
+                double_bytes(model.page.intercept()),
+            );
             let network = model.page.network();
             for ((name, shape), weights) in network_tensors(network.inputs()).into_iter().zip(network.parts()) {
                 let bytes = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
@@ -459,21 +418,7 @@ impl Classifier {
             body_losses: self.body_losses.clone(),
             provenance: self.provenance.clone(),
         };
-        let manifest = serde_json::to_string(&manifest).map_err(|error| failed(error.to_string()))?;
-        let views: BTreeMap<&str, TensorView<'_>> = tensors
-            .iter()
-            .map(|(name, (dtype, shape, bytes))| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?)))
-            .collect::<Result<_, safetensors::SafeTensorError>>()
-            .map_err(|error| failed(error.to_string()))?;
-        let header = Header {
-            format: FORMAT,
-            checksum: checksum(&manifest, &views),
-            manifest,
-        };
-        let header = serde_json::to_string(&header).map_err(|error| failed(error.to_string()))?;
-        // a single key: the order of several would be that of a hash map
-        let metadata = HashMap::from([("unbait".to_owned(), header)]);
-        safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))
+        to_bytes(ModelKind::Blocks, &manifest, &tensors)
     }
 
     /// Reads a model file's bytes; `name` stands in messages.
@@ -481,43 +426,13 @@ impl Classifier {
     /// # Errors
     /// [`Error::Model`] for another format number, a wrong checksum, shapes that do not agree, or bytes that are no model file.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
-        let wrong = |problem: String| Error::Model {
-            name: name.to_owned(),
-            problem,
-        };
-        let damaged = |what: &str| {
-            wrong(format!(
-                "{what}; the file is damaged or no model file: copy it again, or train it again with `unbait train`"
-            ))
-        };
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|error| damaged(&format!("not readable as safetensors ({error})")))?;
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error.to_string()))?;
-        let header = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|metadata| metadata.get("unbait"))
-            .ok_or_else(|| wrong("a safetensors file, but not one of unbait: it has no `unbait` metadata; name a file that `unbait train` wrote".to_owned()))?;
-        let format: FormatOnly =
-            serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
-        if format.format != FORMAT {
-            return Err(wrong(format!(
-                "it has format {}, this version of unbait reads format {FORMAT}; use the version that made it, or train it again",
-                format.format
-            )));
-        }
-        let header: Header =
-            serde_json::from_str(header).map_err(|error| damaged(&format!("its metadata cannot be read ({error})")))?;
-        let views: BTreeMap<&str, TensorView<'_>> = file.iter().collect();
-        if checksum(&header.manifest, &views) != header.checksum {
-            return Err(damaged("its checksum is wrong"));
-        }
-        let manifest: Manifest = serde_json::from_str(&header.manifest)
-            .map_err(|error| damaged(&format!("its manifest cannot be read ({error})")))?;
+        let file = ModelFile::read(name, bytes, ModelKind::Blocks)?;
+        let manifest: Manifest = file.manifest()?;
         let labels = LabelSet::new(manifest.labels.names().iter().cloned())?;
         if labels != manifest.labels {
-            return Err(damaged("its labels are not in their order"));
+            return Err(file.damaged("its labels are not in their order"));
         }
+        let views = file.tensors();
         let mut kinds = BTreeMap::new();
         for kind in [PageKind::Html, PageKind::Text].map(PageKind::as_str) {
             if manifest.kinds.iter().any(|known| known == kind) {
@@ -526,27 +441,12 @@ impl Classifier {
         }
         let mut classifier =
             Self::new(labels, manifest.recipe, kinds, manifest.provenance).map_err(|error| match error {
-                Error::Model { problem, .. } => wrong(problem),
+                Error::Model { problem, .. } => wrong(name, problem),
                 other => other,
             })?;
         classifier.body_losses = manifest.body_losses;
         Ok(classifier)
     }
-}
-
-/// What the metadata of a model file holds.
-#[derive(Serialize, Deserialize)]
-struct Header {
-    format: u32,
-    /// SHA-256 in hexadecimal; see [`checksum`].
-    checksum: String,
-    /// A [`Manifest`] as JSON text, so that the checksum covers its bytes.
-    manifest: String,
-}
-
-#[derive(Deserialize)]
-struct FormatOnly {
-    format: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -560,25 +460,8 @@ struct Manifest {
     provenance: Provenance,
 }
 
-/// SHA-256 over the manifest and, in the order of their names, each tensor's name, shape and bytes.
-fn checksum(manifest: &str, tensors: &BTreeMap<&str, TensorView<'_>>) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(manifest.as_bytes());
-    for (name, tensor) in tensors {
-        hasher.update(name.as_bytes());
-        for length in tensor.shape() {
-            hasher.update((*length as u64).to_le_bytes());
-        }
-        hasher.update(tensor.data());
-    }
-    hex::encode(hasher.finalize())
-}
-
 fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, labels: usize) -> Result<KindModel> {
-    let wrong = |problem: String| Error::Model {
-        name: name.to_owned(),
-        problem,
-    };
+    let wrong = |problem: String| wrong(name, problem);
     let tensor = |part: &str, dtype: Dtype, columns: Option<usize>| {
         let name = format!("{kind}.{part}");
         let tensor = tensors
@@ -594,19 +477,10 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
         }
         Ok(tensor.data())
     };
-    let f64s = |bytes: &[u8]| -> Vec<f64> {
-        bytes
-            .chunks_exact(8)
-            .map(|bytes| f64::from_le_bytes(std::array::from_fn(|at| bytes[at])))
-            .collect()
-    };
-    let weights: Vec<f32> = tensor("ngram.weights", Dtype::F16, Some(labels))?
-        .chunks_exact(2)
-        .map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]).to_f32())
-        .collect();
-    let intercept = f64s(tensor("ngram.intercept", Dtype::F64, Some(labels))?);
-    let page_weights = f64s(tensor("page.weights", Dtype::F64, Some(labels))?);
-    let page_intercept = f64s(tensor("page.intercept", Dtype::F64, Some(labels))?);
+    let weights = halves(tensor("ngram.weights", Dtype::F16, Some(labels))?);
+    let intercept = doubles(tensor("ngram.intercept", Dtype::F64, Some(labels))?);
+    let page_weights = doubles(tensor("page.weights", Dtype::F64, Some(labels))?);
+    let page_intercept = doubles(tensor("page.intercept", Dtype::F64, Some(labels))?);
     if intercept.len() != labels || page_intercept.len() != labels {
         return Err(wrong(format!(
             "{kind}: intercepts for another number of labels than {labels}; train it again"
@@ -644,18 +518,15 @@ fn read_kind(name: &str, kind: &str, tensors: &BTreeMap<&str, TensorView<'_>>, l
         )));
     }
     let packed = tensor("ngram.vocabulary.zst", Dtype::U8, None)?;
-    let spellings = zstd::bulk::decompress(packed, vocabulary_capacity(packed))
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| {
-            wrong(format!(
-                "{kind}: the vocabulary cannot be unpacked; copy the file again, or train it again"
-            ))
-        })?;
+    let vocabulary = unpack_vocabulary(packed).ok_or_else(|| {
+        wrong(format!(
+            "{kind}: the vocabulary cannot be unpacked; copy the file again, or train it again"
+        ))
+    })?;
     let page_weights = Array2::from_shape_vec((rows, labels), page_weights)
         .map_err(|error| wrong(format!("{kind}: page weights ({error}); train it again")))?;
     Ok(KindModel {
-        vocabulary: Vocabulary::from_lines(spellings),
+        vocabulary,
         ngram: NgramModel::new(weights, intercept),
         page: PageModel::new(network, page_weights, Array1::from_vec(page_intercept)),
     })
@@ -674,15 +545,6 @@ fn network_tensors(inputs: usize) -> Vec<(String, Vec<usize>)> {
         tensors.push((format!("page.dilation-{dilation}.bias"), vec![UNITS]));
     }
     tensors
-}
-
-/// The unpacked size that the packed vocabulary names, bounded.
-fn vocabulary_capacity(packed: &[u8]) -> usize {
-    let named = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten();
-    named
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .unwrap_or(MOST_VOCABULARY_BYTES)
-        .min(MOST_VOCABULARY_BYTES)
 }
 
 /// Hands over a page part by part, each a page of at most [`MOST_BLOCKS`] with all elements, and gives it back.

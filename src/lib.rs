@@ -41,13 +41,15 @@
 //! | | [`vectorizer`] | the recipe that training and scoring share |
 //! | model | [`ngram_model`] | scores of one block |
 //! | | [`page_features`], [`convolution`], [`page_model`] | a page's scores as inputs; a network over its blocks; final probabilities |
-//! | | [`classifier`], [`balance`] | recipe, weights and the model file; probabilities to labels |
+//! | | [`model_file`] | tensors and a manifest to bytes, and back |
+//! | | [`classifier`], [`balance`] | recipe and weights together; probabilities to labels |
 //! | exchange | [`exchange`] | labelled blocks to records of annotation and corpus tools; annotated texts back |
 //! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
 //! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
 //! | | [`corrections`] | labels of labelled pages put right |
 //! | | [`main_text`] | pages with their main text, to judge what is kept of them |
 //! | | [`risk`] | thresholds that lose no more than a share of the article's words |
+//! | | [`ngram_fit`] | sparse rows and gold to an n-gram model |
 //! | | [`page_fit`] | page features and gold to a page model |
 //! | | [`train`] | labelled pages to a classifier |
 //! | corpus | [`heavy_hitters`], [`stats`] | the heaviest names of a stream; labelled pages to what a corpus is made of |
@@ -72,6 +74,8 @@ pub mod html;
 pub mod label;
 pub mod label_file;
 pub mod main_text;
+pub mod model_file;
+pub mod ngram_fit;
 pub mod ngram_model;
 pub mod page;
 pub mod page_features;

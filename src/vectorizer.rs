@@ -151,7 +151,8 @@ impl SparseMatrix {
         self.offsets.push(self.columns.len());
     }
 
-    fn push_row(&mut self, (columns, values): (&[u32], &[f32])) {
+    /// Appends a row of these columns and values.
+    pub(crate) fn push_row(&mut self, (columns, values): (&[u32], &[f32])) {
         self.columns.extend_from_slice(columns);
         self.values.extend_from_slice(values);
         self.offsets.push(self.columns.len());
@@ -291,54 +292,19 @@ impl Vectorizer {
         }
         let tokens = terms.tokens(block);
         let (head, tail) = (self.recipe.head_tokens, self.recipe.tail_tokens);
-        if tokens.len() <= head + tail {
-            self.ngrams_of(terms, tokens, (true, true), hashes, sink);
-        } else {
-            self.ngrams_of(terms, &tokens[..head], (true, false), hashes, sink);
-            self.ngrams_of(terms, &tokens[tokens.len() - tail..], (false, true), hashes, sink);
-        }
-    }
-
-    /// The n-grams of a run of tokens, with marks where it `opens` and `closes` the block; `hashes` is scratch.
-    fn ngrams_of<S: Sink>(
-        &self,
-        terms: &PageTerms,
-        tokens: &[Token],
-        (opens, closes): (bool, bool),
-        hashes: &mut Vec<u64>,
-        sink: &mut S,
-    ) {
-        hashes.clear();
-        hashes.extend(opens.then_some(START_HASH));
-        let first = hashes.len();
-        hashes.extend(tokens.iter().map(|token| token.stem));
-        let end = hashes.len();
-        hashes.extend(closes.then_some(END_HASH));
-        let spell = |range: std::ops::Range<usize>| {
-            let words: Vec<String> = range
-                .map(|at| match at.checked_sub(first).map(|at| tokens.get(at)) {
-                    None => START.to_owned(),
-                    Some(Some(token)) => terms.stem(token),
-                    Some(None) => END.to_owned(),
-                })
-                .collect();
-            words.join(" ")
-        };
         let longest = self.recipe.word_ngrams;
-        for (at, a) in hashes.iter().copied().enumerate() {
-            if at >= first && at < end {
-                sink.add(&WORDS, WORDS.hash1(a), || spell(at..at + 1));
-            }
-            if longest >= 2
-                && let Some(b) = hashes.get(at + 1).copied()
-            {
-                sink.add(&WORDS, WORDS.hash2(a, b), || spell(at..at + 2));
-                if longest >= 3
-                    && let Some(c) = hashes.get(at + 2).copied()
-                {
-                    sink.add(&WORDS, WORDS.hash3(a, b, c), || spell(at..at + 3));
-                }
-            }
+        if tokens.len() <= head + tail {
+            word_ngrams_of(terms, tokens, longest, (true, true), hashes, sink);
+        } else {
+            word_ngrams_of(terms, &tokens[..head], longest, (true, false), hashes, sink);
+            word_ngrams_of(
+                terms,
+                &tokens[tokens.len() - tail..],
+                longest,
+                (false, true),
+                hashes,
+                sink,
+            );
         }
     }
 
@@ -353,12 +319,7 @@ impl Vectorizer {
             if token.kind != TokenKind::Word || (at >= count && at < tail) {
                 continue;
             }
-            let padded = Padded::new(terms.spelling_bytes(token));
-            padded.windows(self.recipe.char_ngrams, |window| {
-                sink.add(&CHARACTERS, CHARACTERS.hash1(hash_bytes(window)), || {
-                    String::from_utf8_lossy(window).into_owned()
-                });
-            });
+            char_ngrams_of(terms, token, self.recipe.char_ngrams, sink);
         }
     }
 }
@@ -371,6 +332,60 @@ const END_HASH: u64 = hash_bytes(END.as_bytes());
 const STEMS_FOR_OTHERS: usize = 12;
 const WORDS: Family = Family::new("word", Group::Words);
 const CHARACTERS: Family = Family::new("char", Group::Characters);
+
+/// The word n-grams of a run of tokens, up to the `longest`, with marks where it `opens` and `closes` the block; `hashes` is scratch.
+#[inline]
+pub(crate) fn word_ngrams_of<S: Sink>(
+    terms: &PageTerms,
+    tokens: &[Token],
+    longest: usize,
+    (opens, closes): (bool, bool),
+    hashes: &mut Vec<u64>,
+    sink: &mut S,
+) {
+    hashes.clear();
+    hashes.extend(opens.then_some(START_HASH));
+    let first = hashes.len();
+    hashes.extend(tokens.iter().map(|token| token.stem));
+    let end = hashes.len();
+    hashes.extend(closes.then_some(END_HASH));
+    let spell = |range: std::ops::Range<usize>| {
+        let words: Vec<String> = range
+            .map(|at| match at.checked_sub(first).map(|at| tokens.get(at)) {
+                None => START.to_owned(),
+                Some(Some(token)) => terms.stem(token),
+                Some(None) => END.to_owned(),
+            })
+            .collect();
+        words.join(" ")
+    };
+    for (at, a) in hashes.iter().copied().enumerate() {
+        if at >= first && at < end {
+            sink.add(&WORDS, WORDS.hash1(a), || spell(at..at + 1));
+        }
+        if longest >= 2
+            && let Some(b) = hashes.get(at + 1).copied()
+        {
+            sink.add(&WORDS, WORDS.hash2(a, b), || spell(at..at + 2));
+            if longest >= 3
+                && let Some(c) = hashes.get(at + 2).copied()
+            {
+                sink.add(&WORDS, WORDS.hash3(a, b, c), || spell(at..at + 3));
+            }
+        }
+    }
+}
+
+/// The n-grams of `size` characters of a token, with `_` at both ends of it.
+#[inline]
+pub(crate) fn char_ngrams_of<S: Sink>(terms: &PageTerms, token: &Token, size: usize, sink: &mut S) {
+    let padded = Padded::new(terms.spelling_bytes(token));
+    padded.windows(size, |window| {
+        sink.add(&CHARACTERS, CHARACTERS.hash1(hash_bytes(window)), || {
+            String::from_utf8_lossy(window).into_owned()
+        });
+    });
+}
 
 /// A word with `_` at both ends, on the stack: a token has [`crate::analyzer::LONGEST_TOKEN`] bytes at most.
 struct Padded {
@@ -435,7 +450,7 @@ impl<S: Sink> Sink for Chosen<'_, S> {
 }
 
 /// Makes rows: looks features up, counts each column once, scales each group to its length, and hands each row to `take`.
-struct RowSink<'a, T> {
+pub(crate) struct RowSink<'a, T> {
     scales: &'a [f32; Group::ALL.len()],
     vocabulary: &'a Vocabulary,
     take: T,
@@ -454,7 +469,8 @@ struct RowSink<'a, T> {
 }
 
 impl<'a, T: FnMut((&[u32], &[f32]))> RowSink<'a, T> {
-    fn new(scales: &'a [f32; Group::ALL.len()], vocabulary: &'a Vocabulary, take: T) -> Self {
+    /// A sink that scales the groups by these numbers.
+    pub fn new(scales: &'a [f32; Group::ALL.len()], vocabulary: &'a Vocabulary, take: T) -> Self {
         Self {
             scales,
             vocabulary,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 30] = [
+const ROOMS: [(&str, &[&str]); 32] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -59,6 +59,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "convolution",
         ],
     ),
+    ("model_file", &["label", "error", "vocabulary"]),
     (
         "classifier",
         &[
@@ -74,6 +75,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "convolution",
             "page_features",
             "page_model",
+            "model_file",
             "balance",
         ],
     ),
@@ -90,6 +92,10 @@ const ROOMS: [(&str, &[&str]); 30] = [
     ),
     ("extraction", &["label", "error", "page", "segment", "dataset"]),
     (
+        "ngram_fit",
+        &["label", "error", "vocabulary", "vectorizer", "ngram_model"],
+    ),
+    (
         "page_fit",
         &["label", "error", "ngram_model", "convolution", "page_model", "evaluate"],
     ),
@@ -105,6 +111,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "analyzer",
             "vectorizer",
             "ngram_model",
+            "ngram_fit",
             "page_features",
             "page_fit",
             "page_model",
@@ -151,8 +158,8 @@ const EXCHANGE: &[&str] = &["label", "error", "page", "segment"];
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
 const HOMES: [(&str, &[&str]); 25] = [
-    ("linfa", &["train.rs", "page_fit.rs"]),
-    ("argmin", &["train.rs"]),
+    ("linfa", &["page_fit.rs"]),
+    ("argmin", &["ngram_fit.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
     ("fearless_simd", &["convolution.rs", "page_model.rs"]),
     ("regex_syntax", &["evaluate.rs"]),
