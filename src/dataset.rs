@@ -457,8 +457,20 @@ fn annotated_page(text: SpanText, blocks: Vec<(String, String)>) -> GoldPage {
     }
 }
 
+/// What tells a labelled line from a labelled page.
+#[derive(Deserialize)]
+struct LabelledLine {
+    #[serde(rename = "text")]
+    _text: String,
+    #[serde(rename = "label")]
+    _label: String,
+}
+
 fn parse_page(line: &[u8]) -> Result<GoldPage, String> {
     let page: GoldPage = serde_json::from_slice(line).map_err(|error| {
+        if serde_json::from_slice::<LabelledLine>(line).is_ok() {
+            return "this is a line with its label, and labelled pages are wanted; give --per line, or --data-format doccano if it is a text of doccano".to_owned();
+        }
         format!("no labelled page: {error}; wanted one JSON object with `id`, `blocks` and perhaps `url`, `lang`, `html` or `text`")
     })?;
     if page.html.is_some() && page.text.is_some() {

@@ -460,6 +460,78 @@ impl SplitMix {
     }
 }
 
+// ---- scores of two labels
+
+/// How good scores of two labels are: the score is the probability of one of them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScoreFigures {
+    /// Number of judged lines.
+    pub lines: usize,
+    /// Those of them that have the scored label.
+    pub scored: usize,
+    /// Those without a score; they count as one half, and as wrong.
+    pub unscored: usize,
+    /// Share of lines whose score is on the right side of one half, 0 to 1.
+    pub accuracy: Option<f64>,
+    /// How probable it is that a line with the scored label has a higher score than one without, ties as one half: the area under the
+    /// receiver operating characteristic, 0 to 1.
+    pub auc: Option<f64>,
+    /// Mean square of the distance between score and truth, 0 to 1 (Brier 1950).
+    pub brier: Option<f64>,
+    /// Expected calibration error over ten bins of the probability of the likelier label, 0 to 0.5.
+    pub calibration_error: Option<f64>,
+}
+
+/// The figures of scores, each with whether the line has the scored label.
+pub fn score_figures(scores: &[(Option<f64>, bool)]) -> ScoreFigures {
+    let count = scores.len() as f64;
+    let of = |score: &Option<f64>| score.unwrap_or(0.5);
+    let right = |(score, is_scored): &&(Option<f64>, bool)| score.is_some_and(|score| (score > 0.5) == *is_scored);
+    let squares: f64 = scores
+        .iter()
+        .map(|(score, is_scored)| (of(score) - f64::from(u8::from(*is_scored))).powi(2))
+        .sum();
+    let judged: Vec<Judged> = scores
+        .iter()
+        .map(|(score, is_scored)| {
+            let is_likelier = of(score) > 0.5;
+            Judged {
+                gold: Label(u8::from(*is_scored)),
+                predicted: Label(u8::from(is_likelier)),
+                probability: if is_likelier { of(score) } else { 1.0 - of(score) },
+                words: 1.0,
+            }
+        })
+        .collect();
+    ScoreFigures {
+        lines: scores.len(),
+        scored: scores.iter().filter(|(_, is_scored)| *is_scored).count(),
+        unscored: scores.iter().filter(|(score, _)| score.is_none()).count(),
+        accuracy: ratio(scores.iter().filter(right).count() as f64, count),
+        auc: area_under_curve(
+            scores
+                .iter()
+                .map(|(score, is_scored)| (of(score), *is_scored))
+                .collect(),
+        ),
+        brier: ratio(squares, count),
+        calibration_error: calibration(&[judged]).error,
+    }
+}
+
+/// From the ranks of the scores (Mann and Whitney 1947); `None` without lines of both kinds.
+fn area_under_curve(mut scores: Vec<(f64, bool)>) -> Option<f64> {
+    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut area) = (0.0, 0.0);
+    for ties in scores.chunk_by(|a, b| a.0 == b.0) {
+        let with = ties.iter().filter(|(_, is_scored)| *is_scored).count() as f64;
+        let without = ties.len() as f64 - with;
+        area += with * (below + without / 2.0);
+        below += without;
+    }
+    ratio(area, below * (scores.len() as f64 - below))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -642,5 +714,30 @@ mod tests {
         // reference: java.util.SplittableRandom(1234567), as in Vigna's splitmix64.c
         assert_eq!(SplitMix(1_234_567).bits(), 6_457_827_717_110_365_317);
         assert!((0..100).all(|seed| SplitMix(seed).below(3) < 3));
+    }
+
+    #[test]
+    fn figures_of_scores_are_those_counted_by_hand() {
+        // pairs of one with and one without the label: (0.9, 0.2) (0.9, 0.6) (0.6, 0.2) right, (0.6, 0.6) a tie, (0.5, 0.2) right, (0.5, 0.6) wrong
+        let found = score_figures(&[
+            (Some(0.9), true),
+            (Some(0.6), true),
+            (None, true),
+            (Some(0.2), false),
+            (Some(0.6), false),
+        ]);
+        assert_eq!((found.lines, found.scored, found.unscored), (5, 3, 1));
+        assert_eq!(found.accuracy, Some(0.6));
+        assert_eq!(found.auc, Some(4.5 / 6.0));
+        let by_hand = (0.01 + 0.16 + 0.25 + 0.04 + 0.36) / 5.0;
+        assert!((found.brier.unwrap() - by_hand).abs() < 1e-12);
+        let by_hand = ((0.9f64 - 1.0).abs() + (0.8f64 - 1.0).abs() + (1.2f64 - 1.0).abs() + 0.5) / 5.0;
+        assert!((found.calibration_error.unwrap() - by_hand).abs() < 1e-12);
+    }
+
+    #[test]
+    fn figures_of_no_scores_and_an_area_of_one_label_are_undefined() {
+        assert_eq!(score_figures(&[]).accuracy, None);
+        assert_eq!(score_figures(&[(Some(0.4), false)]).auc, None);
     }
 }

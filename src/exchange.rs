@@ -309,6 +309,10 @@ impl ImportFormat {
             Some(Self::LabelStudio)
         } else if has(&["text"]) && has(prodigy::KEYS) {
             Some(Self::Prodigy)
+        } else if record.get("text").is_some_and(Value::is_string) && record.get("label").is_some_and(Value::is_string)
+        {
+            // a labelled line, such as a headline: a text of doccano has labels in a list
+            None
         } else if has(doccano::TEXT_KEYS) && has(doccano::LABEL_KEYS) {
             Some(Self::Doccano)
         } else {

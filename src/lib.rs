@@ -39,10 +39,12 @@
 //! | features | [`vocabulary`], [`analyzer`] | terms to columns; text to tokens and stems |
 //! | | [`shape`], [`context`], [`structure`] | a block without its words; what stands around it; its elements |
 //! | | [`vectorizer`] | the recipe that training and scoring share |
+//! | | [`line_vectorizer`] | the same for lines by themselves, such as headlines |
 //! | model | [`ngram_model`] | scores of one block |
 //! | | [`page_features`], [`convolution`], [`page_model`] | a page's scores as inputs; a network over its blocks; final probabilities |
 //! | | [`model_file`] | tensors and a manifest to bytes, and back |
 //! | | [`classifier`], [`balance`] | recipe and weights together; probabilities to labels |
+//! | | [`line_classifier`] | lines to scores, with a model file of their own |
 //! | exchange | [`exchange`] | labelled blocks to records of annotation and corpus tools; annotated texts back |
 //! | learning | [`evaluate`], [`dataset`], [`view`] | figures; labelled pages; the ways in which they are met |
 //! | | [`extraction`], [`label_file`] | what extractors left of labelled pages; labels without their pages |
@@ -52,6 +54,7 @@
 //! | | [`ngram_fit`] | sparse rows and gold to an n-gram model |
 //! | | [`page_fit`] | page features and gold to a page model |
 //! | | [`train`] | labelled pages to a classifier |
+//! | | [`line_set`], [`line_train`] | labelled lines; labelled lines to a model of lines |
 //! | corpus | [`heavy_hitters`], [`stats`] | the heaviest names of a stream; labelled pages to what a corpus is made of |
 //! | | [`corpus`] | files of a corpus to records and pages, and back: JSON lines, WARC and Parquet, packed or not; cleaned files to what they were |
 #![forbid(unsafe_code)]
@@ -73,6 +76,10 @@ pub mod heavy_hitters;
 pub mod html;
 pub mod label;
 pub mod label_file;
+pub mod line_classifier;
+pub mod line_set;
+pub mod line_train;
+pub mod line_vectorizer;
 pub mod main_text;
 pub mod model_file;
 pub mod ngram_fit;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 32] = [
+const ROOMS: [(&str, &[&str]); 36] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("page", &["label", "error"]),
@@ -45,6 +45,10 @@ const ROOMS: [(&str, &[&str]); 32] = [
             "structure",
         ],
     ),
+    (
+        "line_vectorizer",
+        &["label", "error", "vocabulary", "analyzer", "vectorizer"],
+    ),
     ("ngram_model", &["label", "error", "vectorizer"]),
     ("page_features", &["label", "error", "vectorizer"]),
     ("convolution", &["label", "error"]),
@@ -80,6 +84,18 @@ const ROOMS: [(&str, &[&str]); 32] = [
         ],
     ),
     ("balance", &["label", "error"]),
+    (
+        "line_classifier",
+        &[
+            "label",
+            "error",
+            "vocabulary",
+            "analyzer",
+            "line_vectorizer",
+            "ngram_model",
+            "model_file",
+        ],
+    ),
     ("dataset", &["label", "error", "page", "html", "segment", "exchange"]),
     ("evaluate", &["label", "error"]),
     ("risk", &["label", "error", "balance"]),
@@ -123,6 +139,24 @@ const ROOMS: [(&str, &[&str]); 32] = [
             "view",
             "extraction",
             "main_text",
+        ],
+    ),
+    ("line_set", &["label", "error", "dataset"]),
+    (
+        "line_train",
+        &[
+            "label",
+            "error",
+            "vocabulary",
+            "vectorizer",
+            "line_vectorizer",
+            "ngram_model",
+            "ngram_fit",
+            "model_file",
+            "line_classifier",
+            "line_set",
+            "evaluate",
+            "train",
         ],
     ),
     ("heavy_hitters", &["label", "error"]),
