@@ -1,14 +1,16 @@
 //! Bytes per second on one core, from pages to labelled blocks, beside what sets the floor in the same run.
 //!
-//! Pages are those of `datasets/`; with `UNBAIT_DATA` naming a folder that has `bench-pages.jsonl.zst`, real ones.
+//! Pages are those of `datasets/`; with `UNBAIT_DATA` naming a folder that has `bench-pages.jsonl.zst`, real ones. Headlines are their
+//! teasers: blocks of 4 to 16 words in which no sentence ends.
 
 mod pages;
 
-use divan::counter::BytesCount;
+use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use html5ever::tendril::TendrilSink;
 use std::sync::OnceLock;
 use unbait::classifier::Classifier;
+use unbait::line_classifier::LineClassifier;
 use unbait::page::{Page, PageKind};
 use unbait::segment::{Split, segment};
 
@@ -141,6 +143,45 @@ fn text_to_stems(bencher: Bencher) {
                 .split(|c: char| !c.is_alphanumeric())
                 .filter(|word| !word.is_empty())
             {
+                black_box(stemmer.stem(&word.to_lowercase()));
+            }
+        }
+    });
+}
+
+/// Lines that are scored in a run, of which there are fewer different ones.
+const HEADLINES: usize = 100_000;
+
+fn headlines() -> Vec<String> {
+    let blocks: Vec<String> = corpus()
+        .html
+        .iter()
+        .flat_map(|page| segment(page, Split::Auto).blocks)
+        .map(|block| block.text)
+        .filter(|text| (4..=16).contains(&text.split(' ').count()) && !text.ends_with('.'))
+        .collect();
+    blocks.into_iter().cycle().take(HEADLINES).collect()
+}
+
+#[divan::bench(sample_count = 10)]
+fn headlines_to_scores(bencher: Bencher) {
+    let classifier = LineClassifier::clickbait().expect("the shipped model");
+    let headlines = headlines();
+    let lines: Vec<&str> = headlines.iter().map(String::as_str).collect();
+    bencher
+        .counter(ItemsCount::new(lines.len()))
+        .bench_local(|| black_box(classifier.scores(&lines)));
+}
+
+/// The peer for headlines: a Snowball stem of every word, without a cache.
+#[divan::bench(sample_count = 10)]
+fn headlines_to_stems(bencher: Bencher) {
+    let stemmer = rust_stemmers::Stemmer::create(rust_stemmers::Algorithm::English);
+    let headlines = headlines();
+    bencher.counter(ItemsCount::new(headlines.len())).bench_local(|| {
+        for headline in &headlines {
+            let words = headline.split(|c: char| !c.is_alphanumeric());
+            for word in words.filter(|word| !word.is_empty()) {
                 black_box(stemmer.stem(&word.to_lowercase()));
             }
         }

@@ -1092,6 +1092,15 @@ mod tests {
     }
 
     #[test]
+    fn a_labelled_line_is_no_labelled_page_and_no_text_of_doccano() {
+        let line = br#"{"text":"Council approves budget","label":"news"}"#;
+        assert_eq!(ImportFormat::of_record(line), None);
+        let labels_in_a_list = br#"{"text":"Council approves budget","label":["news"]}"#;
+        assert_eq!(ImportFormat::of_record(labels_in_a_list), Some(ImportFormat::Doccano));
+        assert!(parse_page(line).unwrap_err().contains("--per line"));
+    }
+
+    #[test]
     fn a_file_is_told_by_the_first_line_that_tells() {
         let dataset = read(format!("\u{feff}{{\n{SPANS}\n").as_bytes(), "x.jsonl").unwrap();
         assert_eq!((dataset.pages.len(), dataset.errors.len()), (1, 1));

@@ -64,6 +64,8 @@ pub struct BlockRow {
     pub label: String,
     /// Its probabilities from 0 to 1, as many as the table has labels and in their order, at `p`, a struct with a double for each label.
     pub p: Vec<f64>,
+    /// The score of its text, at `clickbait`, a double that may be null, when the table has this column.
+    pub clickbait: Option<f64>,
     /// Its text, at `text`.
     pub text: String,
     /// The innermost block-level element that holds it, at `tag`; null in a text page.
@@ -81,6 +83,7 @@ impl PageRow {
 /// Writes a table of pages.
 pub struct PageTable {
     per: RowPer,
+    has_clickbait: bool,
     /// Columns of `p`.
     labels: Fields,
     /// Columns of a block.
@@ -92,16 +95,16 @@ pub struct PageTable {
 }
 
 impl PageTable {
-    /// A table with probabilities of these labels.
+    /// A table with probabilities of these labels, and perhaps a column of scores.
     ///
     /// # Errors
     /// [`Error::Parquet`], which no names of labels lead to.
-    pub fn new<S: AsRef<str>>(labels: &[S], per: RowPer) -> Result<Self> {
+    pub fn new<S: AsRef<str>>(labels: &[S], per: RowPer, has_clickbait: bool) -> Result<Self> {
         let labels: Fields = labels
             .iter()
             .map(|label| column(label.as_ref(), DataType::Float64, false))
             .collect();
-        let block = block_fields(&labels);
+        let block = block_fields(&labels, has_clickbait);
         let mut fields = vec![
             column("id", DataType::LargeUtf8, false),
             column("url", DataType::LargeUtf8, true),
@@ -125,6 +128,7 @@ impl PageTable {
         let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options);
         Ok(Self {
             per,
+            has_clickbait,
             labels,
             block,
             schema,
@@ -191,16 +195,23 @@ impl PageTable {
     fn block_columns(&self, pages: &[PageRow]) -> Result<Vec<ArrayRef>, ParquetError> {
         let blocks = || pages.iter().flat_map(|page| &page.blocks);
         let numbers = pages.iter().flat_map(|page| (0u32..).zip(&page.blocks));
-        Ok(vec![
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(UInt32Array::from_iter_values(numbers.map(|(number, _)| number))),
             Arc::new(UInt64Array::from_iter_values(blocks().map(|block| block.start as u64))),
             Arc::new(UInt64Array::from_iter_values(blocks().map(|block| block.end as u64))),
             Arc::new(StringArray::from_iter_values(blocks().map(|block| &block.label))),
             Arc::new(self.probabilities(blocks)?),
+        ];
+        if self.has_clickbait {
+            columns.push(Arc::new(Float64Array::from_iter(blocks().map(|block| block.clickbait))));
+        }
+        let texts: [ArrayRef; 3] = [
             Arc::new(LargeStringArray::from_iter_values(blocks().map(|block| &block.text))),
             Arc::new(LargeStringArray::from_iter(blocks().map(|block| block.tag.as_ref()))),
             Arc::new(LargeStringArray::from_iter(blocks().map(|block| block.path.as_ref()))),
-        ])
+        ];
+        columns.extend(texts);
+        Ok(columns)
     }
 
     fn probabilities<'p, B: Iterator<Item = &'p BlockRow>>(
@@ -235,17 +246,21 @@ fn head_columns<'p>(pages: impl Iterator<Item = &'p PageRow> + Clone) -> Vec<Arr
     ]
 }
 
-fn block_fields(labels: &Fields) -> Fields {
-    Fields::from(vec![
+fn block_fields(labels: &Fields, has_clickbait: bool) -> Fields {
+    let mut fields = vec![
         column("i", DataType::UInt32, false),
         column("start", DataType::UInt64, false),
         column("end", DataType::UInt64, false),
         column("label", DataType::Utf8, false),
         column("p", DataType::Struct(labels.clone()), false),
+    ];
+    fields.extend(has_clickbait.then(|| column("clickbait", DataType::Float64, true)));
+    fields.extend([
         column("text", DataType::LargeUtf8, false),
         column("tag", DataType::LargeUtf8, true),
         column("path", DataType::LargeUtf8, true),
-    ])
+    ]);
+    Fields::from(fields)
 }
 
 fn column(name: &str, kind: DataType, is_nullable: bool) -> FieldRef {
@@ -286,6 +301,7 @@ mod tests {
             end: n * 10 + 7,
             label: LABELS[n % 2].to_owned(),
             p: vec![0.25, n as f64],
+            clickbait: (n == 1).then_some(0.75),
             text: format!("Grüße {n} 🎷"),
             tag: tag.map(str::to_owned),
             path: tag.map(|tag| format!("html>{tag}")),
@@ -316,7 +332,7 @@ mod tests {
 
     fn file(pages: impl IntoIterator<Item = PageRow>, per: RowPer) -> File {
         let mut bytes = Vec::new();
-        let mut table = PageTable::new(&LABELS, per).unwrap();
+        let mut table = PageTable::new(&LABELS, per, false).unwrap();
         for page in pages {
             table.add(page, &mut bytes).unwrap();
         }
@@ -417,7 +433,7 @@ mod tests {
     #[test]
     fn row_groups_have_a_most_of_rows_and_their_bytes_come_when_they_are_full() {
         let page = |n: usize| page(&n.to_string(), None, (0..1000).map(|n| block(n, None)).collect());
-        let mut table = PageTable::new(&LABELS, RowPer::Block).unwrap();
+        let mut table = PageTable::new(&LABELS, RowPer::Block, false).unwrap();
         let mut bytes = Vec::new();
         for n in 0..300 {
             table.add(page(n), &mut bytes).unwrap();
@@ -450,5 +466,22 @@ mod tests {
         for group in groups {
             assert!(group.compressed_size() < MOST_GROUP_BYTES as i64 * 5 / 4);
         }
+    }
+
+    #[test]
+    fn scores_have_a_column_that_is_null_where_there_is_none() {
+        let mut bytes = Vec::new();
+        let mut table = PageTable::new(&LABELS, RowPer::Block, true).unwrap();
+        pages()
+            .into_iter()
+            .for_each(|page| table.add(page, &mut bytes).unwrap());
+        table.finish(&mut bytes).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let mut reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        let batch = reader.next().unwrap().unwrap();
+        let scores = batch.column_by_name("clickbait").unwrap();
+        let scores: Vec<Option<f64>> = scores.as_primitive::<Float64Type>().iter().collect();
+        assert_eq!(scores, [None, Some(0.75), None]);
     }
 }

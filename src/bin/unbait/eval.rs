@@ -5,7 +5,8 @@
 use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
-use crate::inputs::{BUILT_IN, read_model};
+use crate::inputs::{BLOCKS, read_model};
+use crate::line_training::{self, LineArgs};
 use crate::output::{Results, Unfinished, WholeFile, json, note, write_file};
 use crate::score::Probabilities;
 use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
@@ -14,7 +15,7 @@ use ndarray::ArrayView1;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use unbait::balance::BodyLoss;
 use unbait::classifier::{Classifier, LabelledPage, most_likely};
 use unbait::dataset::{Dataset, GoldPage};
@@ -33,9 +34,10 @@ Example:
   unbait eval my-pages.jsonl --view html --errors errors.jsonl
   unbait eval datasets/ --folds 5 --fail-under 0.85
   unbait eval my-pages.jsonl --model my-model.safetensors --max-body-loss 0.5%
-  unbait eval --main-text wcxb.jsonl.zst";
+  unbait eval --main-text wcxb.jsonl.zst
+  unbait eval --per line headlines.jsonl --folds 10";
 
-/// Measure a model, or a training, on labelled pages.
+/// Measure a model, or a training, on labelled pages, or lines.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
@@ -47,12 +49,17 @@ pub struct Args {
     reading: DataArgs,
     #[command(flatten)]
     main_text: MainTextArgs,
-    /// Model file to measure; `blocks` is the built-in model
-    #[arg(long, value_name = "FILE", default_value = BUILT_IN, conflicts_with = "folds")]
-    model: PathBuf,
-    /// Measure a training instead, by cross-validation with this many folds by site
+    #[command(flatten)]
+    lines: LineArgs,
+    /// Model to measure: a file, or a built-in one, `blocks` or `clickbait` [default: blocks, of lines clickbait]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["folds", "across"])]
+    model: Option<PathBuf>,
+    /// Measure a training instead, by cross-validation with this many folds by site, or of lines by what --fold-by says
     #[arg(long, value_name = "K", requires = "data")]
     folds: Option<usize>,
+    /// Of lines: measure a training on each file by the lines of each other one
+    #[arg(long, requires = "data", conflicts_with = "folds")]
+    across: bool,
     #[command(flatten)]
     fit: FitArgs,
     /// Say which share of the body words is lost when no more than this should be, such as 0.5%, and whether it held: by the
@@ -78,6 +85,18 @@ enum Format {
     Json,
 }
 
+impl Args {
+    /// Options that only pages have, and whether they are given.
+    fn of_pages(&self) -> [(&'static str, bool); 4] {
+        [
+            ("--main-text", self.main_text.is_given()),
+            ("--max-body-loss", !self.max_body_loss.is_empty()),
+            ("--fail-under", self.fail_under.is_some()),
+            ("--errors", self.errors.is_some()),
+        ]
+    }
+}
+
 /// What was measured, however it was measured.
 struct Measured {
     /// Printed as table or JSON.
@@ -91,12 +110,28 @@ struct Measured {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<Outcome> {
     crate::use_threads(args.reading.threads)?;
-    if args.folds.is_none() && args.fit != FitArgs::default() {
+    let are_lines = args.lines.are_lines(&args.reading, &args.fit, &args.of_pages())?;
+    if args.folds.is_none() && !args.across && args.fit != FitArgs::default() {
         return Err(Error::Option {
             option: "--folds",
             problem:
                 "an option of training was given, but a model is measured as it is; give --folds to measure a training"
                     .to_owned(),
+        });
+    }
+    if are_lines {
+        let measured = match (args.folds, args.across) {
+            (Some(folds), _) => line_training::Measured::Folds(folds),
+            (None, true) => line_training::Measured::Across,
+            (None, false) => line_training::Measured::Model(args.model.as_deref()),
+        };
+        let as_json = matches!(args.format, Format::Json);
+        return line_training::eval(&args.lines, &args.data, (&args.reading, &args.fit), &measured, as_json);
+    }
+    if args.across {
+        return Err(Error::Option {
+            option: "--across",
+            problem: "only lines are measured across files; give --per line, or --folds".to_owned(),
         });
     }
     if let Some(least) = args.fail_under.filter(|least| !(0.0..=1.0).contains(least)) {
@@ -135,7 +170,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         None => measure_model(
             &mut dataset,
             &main_texts,
-            &read_model(&args.model)?,
+            &read_model(args.model.as_deref().unwrap_or(Path::new(BLOCKS)))?,
             &options,
             args.format,
         ),

@@ -215,7 +215,7 @@ fn contributions(
 }
 
 /// A feature's spelling in plain words; numbers are steps, such as of length, and not counts.
-fn feature_in_words(spelling: &str) -> String {
+pub fn feature_in_words(spelling: &str) -> String {
     let Some((family, parts)) = spelling.split_once('=') else {
         return spelling.to_owned();
     };
@@ -269,7 +269,7 @@ fn around(family: &str) -> String {
     format!("element {level} around it")
 }
 
-fn word_ngram(parts: &str) -> String {
+pub fn word_ngram(parts: &str) -> String {
     let opens = parts.starts_with("<s> ");
     let closes = parts.ends_with(" </s>");
     let words = parts.trim_start_matches("<s> ").trim_end_matches(" </s>");

@@ -22,11 +22,12 @@ use unbait::corpus::{
     Content, CorpusOptions, Format, Keys, PassedOver, Place, Record, RecordPage, Records, unpacked_name,
 };
 use unbait::error::{Error, Result};
+use unbait::line_classifier::LineClassifier;
 use unbait::page::{MOST_PAGE_BYTES, Page, PageKind, PageOptions, USUAL_MOST_BYTES, encoding_by_name};
 use unbait::segment::Split;
 
 /// Standard input as a path.
-const STDIN: &str = "-";
+pub const STDIN: &str = "-";
 
 /// What is read of a folder, in words.
 const WANTED: &str = "text, HTML, JSON lines, WARC and Parquet files, or files without an ending";
@@ -82,13 +83,16 @@ pub struct ReadArgs {
     /// memory, and 200 MB besides
     #[arg(long, value_name = "SIZE", value_parser = page_size, default_value_t = Size(USUAL_MOST_BYTES))]
     max_page_size: Size,
-    /// Model file; `blocks` is the built-in model
-    #[arg(long, value_name = "FILE", default_value = BUILT_IN)]
+    /// Model of pages' blocks: a file, or the built-in `blocks`
+    #[arg(long, value_name = "MODEL", default_value = BLOCKS)]
     model: PathBuf,
 }
 
-/// Name of the built-in model.
-pub const BUILT_IN: &str = "blocks";
+/// Name of the built-in model of pages' blocks.
+pub const BLOCKS: &str = "blocks";
+
+/// Name of the built-in model of lines.
+pub const CLICKBAIT: &str = "clickbait";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum KindName {
@@ -159,16 +163,29 @@ fn page_size(text: &str) -> Result<Size, String> {
     }
 }
 
-/// Reads a model file, or takes the built-in model.
+/// Reads a model of pages' blocks from a file, or takes the built-in one.
 pub fn read_model(path: &Path) -> Result<Classifier> {
-    if path.as_os_str() == BUILT_IN {
-        return Classifier::shipped();
+    match path.to_str() {
+        Some(BLOCKS) => Classifier::shipped(),
+        Some(CLICKBAIT) => Classifier::from_bytes(CLICKBAIT, &LineClassifier::clickbait()?.to_bytes()?),
+        Some(_) | None => Classifier::from_bytes(&path.display().to_string(), &model_bytes(path)?),
     }
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+}
+
+/// Reads a model of lines from a file, or takes the built-in one.
+pub fn read_line_model(path: &Path) -> Result<LineClassifier> {
+    match path.to_str() {
+        Some(CLICKBAIT) => LineClassifier::clickbait(),
+        Some(BLOCKS) => LineClassifier::from_bytes(BLOCKS, &Classifier::shipped()?.to_bytes()?),
+        Some(_) | None => LineClassifier::from_bytes(&path.display().to_string(), &model_bytes(path)?),
+    }
+}
+
+fn model_bytes(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
-    })?;
-    Classifier::from_bytes(&path.display().to_string(), &bytes)
+    })
 }
 
 /// What there is to say about bytes that could not be read, if there were any.

@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output and everything else to standard error; a closed pipe is not an error.
 
+mod bait;
 mod choice;
 mod clean;
 mod completions;
@@ -14,6 +15,7 @@ mod figures;
 mod import;
 mod inputs;
 mod journal;
+mod line_training;
 mod man;
 mod mirror;
 mod output;
@@ -57,6 +59,7 @@ enum Verb {
     Score(score::Args),
     Clean(clean::Args),
     Restore(restore::Args),
+    Bait(bait::Args),
     Stats(stats::Args),
     Explain(explain::Args),
     Train(train::Args),
@@ -124,6 +127,7 @@ fn run(command: &Command, line: &CommandLine) -> Result<Outcome> {
         Verb::Score(args) => score::run(&args, &line.arguments),
         Verb::Clean(args) => clean::run(&args, &line.arguments),
         Verb::Restore(args) => restore::run(&args),
+        Verb::Bait(args) => bait::run(&args),
         Verb::Stats(args) => stats::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Train(args) => train::run(&args),

@@ -3,8 +3,9 @@
 //! Block numbers count from 0, and `start` and `end` are bytes of the page in UTF-8, whatever the encoding of the file.
 
 use crate::Outcome;
+use crate::bait::score_style;
 use crate::choice::{Balances, ChoiceArgs};
-use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into};
+use crate::inputs::{self, CLICKBAIT, PathArgs, ReadArgs, Taker, Worked, for_each_page_into, read_line_model};
 use crate::journal::Journal;
 use crate::mirror::{Ending, Mirror};
 use crate::output::{Results, json};
@@ -13,9 +14,11 @@ use crate::terminal::{in_line, style, visible, width, wrapped};
 use clap::ValueEnum;
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use unbait::analyzer::Language;
 use unbait::balance::Balance;
 use unbait::classifier::Classifier;
 use unbait::corpus::page_table::{BlockRow, PageRow, PageTable, RowPer};
@@ -23,8 +26,9 @@ use unbait::corpus::{self, Content, Record, RecordPage};
 use unbait::error::{Error, Result};
 use unbait::exchange::{ExportFormat, Exporter, Frame, LabelledBlocks};
 use unbait::html::{Document, ElementId};
-use unbait::label::{Label, LabelSet};
-use unbait::page::Page;
+use unbait::label::{Label, LabelSet, USUAL_ORDER};
+use unbait::line_classifier::LineClassifier;
+use unbait::page::{Page, PageKind};
 use unbait::segment::{Block, Segmented, Split};
 
 const EXAMPLE: &str = "\
@@ -32,6 +36,7 @@ Example:
   unbait score page.html --format text
   unbait score crawl/ --threshold promo=0.8 > blocks.jsonl
   unbait score crawl/ -o blocks.parquet
+  unbait score page.html --clickbait
   unbait score documents/ --format dolma -o attributes/unbait/
   unbait score page.html --format label-studio -o tasks.json";
 
@@ -48,8 +53,12 @@ pub struct Args {
     /// How results are written; without it: terminal on a terminal, parquet to a file with this ending, else jsonl
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Say how much of a clickbait, 0 to 1, each promo block and the page's headline is (the first `h1` of the article, in HTML), at
+    /// `clickbait`; null on pages in a language that the model does not know. It takes the built-in model of lines, or this one
+    #[arg(long, value_name = "MODEL", num_args = 0..=1, require_equals = true, default_missing_value = CLICKBAIT)]
+    clickbait: Option<PathBuf>,
     /// What a line of JSON or a row of a Parquet file is: a page with its blocks, or a block with its page's id; the other formats are
-    /// by block anyway
+    /// by block anyway. With --clickbait also a line of a text page, such as a list of headlines: nothing else is said of it
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Per::Page)]
     per: Per,
     /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz. A folder (one
@@ -94,14 +103,15 @@ enum Format {
     Finerweb,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Per {
     Page,
     Block,
+    Line,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Color {
+pub enum Color {
     Auto,
     Always,
     Never,
@@ -116,6 +126,25 @@ struct Scored {
     /// Shape (blocks, labels).
     probabilities: Array2<f64>,
     labels: Vec<Label>,
+    /// For each block the score of its text, if it is asked for.
+    clickbait: Vec<Option<LineScore>>,
+}
+
+/// The score of a line, which one without a known word, or in another language, lacks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct LineScore(Option<f64>);
+
+impl LineScore {
+    /// For a table, where `-` stands for no score.
+    fn cell(self) -> String {
+        self.0.map_or("-".to_owned(), |score| rounded(score).to_string())
+    }
+}
+
+impl Serialize for LineScore {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.map(rounded).serialize(serializer)
+    }
 }
 
 /// Runs the verb; `arguments` are those of the tool, its name first.
@@ -124,25 +153,38 @@ pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
     let classifier = args.read.classifier()?;
     let balances = args.choice.balances(&classifier)?;
     let format = Format::of(args)?;
+    format.check_clickbait(args)?;
+    let clickbait = args.clickbait.as_deref().map(read_line_model).transpose()?;
     let journal = open_journal(
         args.resume,
         args.output.as_deref(),
         args.paths.paths(),
         &classifier,
-        arguments,
+        &with_checksum(arguments, clickbait.as_ref())?,
     )?;
     if let Some(outcome) = journal.as_ref().and_then(inputs::outcome_of_finished) {
         return Ok(outcome);
     }
-    let writing = Writing::new(format, args.per, classifier.labels())?;
+    let writing = Writing::new(format, args.per, classifier.labels(), clickbait.is_some())?;
     let names = args.choice.names(classifier.labels());
     let mut writer = Writer::new(args, format, writing.frame(), &names, journal.as_ref())?;
     let split = args.read.split();
     let work = |record: &Record, page: RecordPage| {
-        let (scored, balance) = score(page, split, &classifier, &balances)?;
+        let ending = format.ending(content_format(record));
+        if let (Per::Line, Some(clickbait)) = (args.per, &clickbait) {
+            let result = Scores::Text(scored_lines(&page.page, clickbait, &writing)?);
+            return Ok(Worked {
+                result: Written { result, ending },
+                remark: None,
+            });
+        }
+        let (mut scored, balance) = score(page, split, &classifier, &balances)?;
+        if let Some(clickbait) = &clickbait {
+            scored.clickbait = clickbait_scores(&scored, classifier.labels(), clickbait);
+        }
         Ok(Worked {
             result: Written {
-                ending: format.ending(content_format(record)),
+                ending,
                 result: written(&scored, classifier.labels(), balance, &writing)?,
             },
             remark: scored.labels.is_empty().then_some("no visible text"),
@@ -161,6 +203,16 @@ pub fn run(args: &Args, arguments: &[OsString]) -> Result<Outcome> {
         writer.target.finish()?;
     }
     ended.finish()
+}
+
+/// The arguments with the checksum of the model of lines behind them: a run does not go on with another model.
+fn with_checksum(arguments: &[OsString], clickbait: Option<&LineClassifier>) -> Result<Vec<OsString>> {
+    let mut arguments = arguments.to_vec();
+    if let Some(model) = clickbait {
+        let checksum = hex::encode(Sha256::digest(model.to_bytes()?));
+        arguments.push(format!("--clickbait-checksum={checksum}").into());
+    }
+    Ok(arguments)
 }
 
 /// The format of the file that a record is of, as far as it can be that of results.
@@ -206,6 +258,32 @@ impl Format {
         }
     }
 
+    /// Refuses what has no place for a score.
+    fn check_clickbait(self, args: &Args) -> Result<()> {
+        let refused = |option, problem: &str| {
+            Err(Error::Option {
+                option,
+                problem: problem.to_owned(),
+            })
+        };
+        match (self, args.per, &args.clickbait) {
+            (_, Per::Line, None) => refused(
+                "--per",
+                "lines are scored by --clickbait alone; give it too, or another --per",
+            ),
+            (_, _, None) | (Self::Terminal | Self::Jsonl | Self::Tsv, _, Some(_)) => Ok(()),
+            (Self::Parquet, Per::Page | Per::Block, Some(_)) => Ok(()),
+            (Self::Parquet, Per::Line, Some(_)) => refused(
+                "--per",
+                "a Parquet file has pages or blocks; take another --format for lines",
+            ),
+            (_, _, Some(_)) => refused(
+                "--clickbait",
+                "this --format has no place for the score; take jsonl, tsv, parquet or terminal",
+            ),
+        }
+    }
+
     /// How the name of a file of results differs from that of what was scored, when that is of this format.
     fn ending(self, scored: Option<corpus::Format>) -> Ending {
         match (self, scored) {
@@ -244,6 +322,7 @@ struct Writer {
     table: Option<PageTable>,
     names: Vec<String>,
     per: Per,
+    has_clickbait: bool,
     /// Whether the file is for people and has no styles.
     is_plain: bool,
     /// Whether nothing was written to the file.
@@ -291,6 +370,7 @@ impl Writer {
             table: None,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             per: args.per,
+            has_clickbait: args.clickbait.is_some(),
             is_plain: format == Format::Terminal && args.output.is_some(),
             is_first: at.as_ref().is_none_or(|at| !at.saved.has_begun),
             has_page: at.is_some_and(|at| at.saved.has_page),
@@ -333,9 +413,11 @@ impl Writer {
     fn take_table(&mut self) -> Result<PageTable> {
         let per = match self.per {
             Per::Page => RowPer::Page,
-            Per::Block => RowPer::Block,
+            // there is no table of lines
+            Per::Block | Per::Line => RowPer::Block,
         };
-        self.table.take().map_or_else(|| PageTable::new(&self.names, per), Ok)
+        let new = || PageTable::new(&self.names, per, self.has_clickbait);
+        self.table.take().map_or_else(new, Ok)
     }
 }
 
@@ -401,7 +483,8 @@ impl Taker<Written> for Writer {
     }
 }
 
-fn color(color: Color) -> anstream::ColorChoice {
+/// When the terminal format has colours.
+pub fn color(color: Color) -> anstream::ColorChoice {
     match color {
         Color::Auto => anstream::ColorChoice::Auto,
         Color::Always => anstream::ColorChoice::Always,
@@ -425,28 +508,68 @@ fn score<'b>(
         language: labelled.language.code(),
         segmented: labelled.segmented,
         probabilities,
+        clickbait: vec![None; labels.len()],
         labels,
     };
     Ok((scored, balance))
 }
 
+/// Name of the label of teasers.
+const PROMO: &str = USUAL_ORDER[2];
+
+/// The scores of promo blocks and of the page's headline.
+fn clickbait_scores(scored: &Scored, names: &LabelSet, model: &LineClassifier) -> Vec<Option<LineScore>> {
+    let headline = headline(scored, names);
+    let blocks = scored.segmented.blocks.iter().zip(&scored.labels).enumerate();
+    let is_wanted = |i: usize, label: Label| names.name(label) == PROMO || Some(i) == headline;
+    let wanted = blocks.filter(|(i, (_, label))| is_wanted(*i, **label));
+    let (numbers, texts): (Vec<usize>, Vec<&str>) = wanted.map(|(i, (block, _))| (i, block.text.as_str())).unzip();
+    let is_known = Language::from_tag(scored.language).is_none_or(|language| model.knows(language));
+    let found = match is_known {
+        true => model.scores(&texts),
+        false => vec![None; texts.len()],
+    };
+    let mut scores = vec![None; scored.labels.len()];
+    for (i, score) in numbers.into_iter().zip(found) {
+        scores[i] = Some(LineScore(score));
+    }
+    scores
+}
+
+/// The page's headline: its first block inside an `h1` that belongs to the article, which is any for a model without the label `body`.
+fn headline(scored: &Scored, names: &LabelSet) -> Option<usize> {
+    let document = scored.segmented.document.as_ref()?;
+    let body = names.find(USUAL_ORDER[0]);
+    let mut blocks = scored.blocks();
+    let found = blocks.find(|(_, block, label, _)| {
+        let is_heading = block.markup.as_ref().is_some_and(|markup| {
+            let mut around = document.ancestors(markup.container);
+            around.any(|element| document.element(element).name.as_str() == "h1")
+        });
+        is_heading && body.is_none_or(|body| body == *label)
+    });
+    found.map(|(i, ..)| i)
+}
+
 /// How pages are written.
 enum Writing<'l> {
-    Terminal,
+    /// With a column of scores or without.
+    Terminal(bool),
     Jsonl(Per),
-    Tsv,
+    /// By what, with a column of scores or without.
+    Tsv(Per, bool),
     Text,
     Parquet,
     Records(Exporter<'l>, Frame),
 }
 
 impl<'l> Writing<'l> {
-    fn new(format: Format, per: Per, names: &'l LabelSet) -> Result<Self> {
+    fn new(format: Format, per: Per, names: &'l LabelSet, has_clickbait: bool) -> Result<Self> {
         let records = |format: ExportFormat| Ok(Self::Records(Exporter::new(format, names)?, format.frame()));
         match format {
-            Format::Terminal => Ok(Self::Terminal),
+            Format::Terminal => Ok(Self::Terminal(has_clickbait)),
             Format::Jsonl => Ok(Self::Jsonl(per)),
-            Format::Tsv => Ok(Self::Tsv),
+            Format::Tsv => Ok(Self::Tsv(per, has_clickbait)),
             Format::Text => Ok(Self::Text),
             Format::Parquet => Ok(Self::Parquet),
             Format::Dolma => records(ExportFormat::Dolma),
@@ -461,9 +584,13 @@ impl<'l> Writing<'l> {
     /// What stands around the pages of a file.
     fn frame(&self) -> Frame {
         match self {
-            Self::Terminal | Self::Jsonl(_) | Self::Text | Self::Parquet => Frame::NONE,
-            Self::Tsv => Frame {
-                opening: "id\ti\tlabel\tp\ttext\n",
+            Self::Terminal(_) | Self::Jsonl(_) | Self::Text | Self::Parquet => Frame::NONE,
+            Self::Tsv(per, has_clickbait) => Frame {
+                opening: match (per, has_clickbait) {
+                    (Per::Line, _) => "id\ti\tclickbait\ttext\n",
+                    (Per::Page | Per::Block, true) => "id\ti\tlabel\tp\tclickbait\ttext\n",
+                    (Per::Page | Per::Block, false) => "id\ti\tlabel\tp\ttext\n",
+                },
                 ..Frame::NONE
             },
             Self::Records(_, frame) => *frame,
@@ -473,19 +600,20 @@ impl<'l> Writing<'l> {
 
 fn written(scored: &Scored, names: &LabelSet, balance: &Balance, writing: &Writing<'_>) -> Result<Scores> {
     let text = match writing {
-        Writing::Terminal => terminal_view(scored, names),
+        Writing::Terminal(has_clickbait) => terminal_view(scored, names, *has_clickbait),
         Writing::Jsonl(per) => {
             let page = scored_page(scored, names, balance);
             match per {
                 Per::Page => json(&page)? + "\n",
-                Per::Block => page
+                // lines are no blocks, and are written by themselves
+                Per::Block | Per::Line => page
                     .blocks
                     .iter()
                     .map(|block| Ok(json(&BlockOfPage { head: page.head, block })? + "\n"))
                     .collect::<Result<_>>()?,
             }
         }
-        Writing::Tsv => tab_separated(scored, names),
+        Writing::Tsv(_, has_clickbait) => tab_separated(scored, names, *has_clickbait),
         Writing::Text => scored
             .blocks()
             .map(|(_, block, label, _)| format!("{}\t{}\n", names.name(label), block.text))
@@ -558,6 +686,8 @@ struct ScoredBlock<'a> {
     end: usize,
     label: &'a str,
     p: Probabilities<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clickbait: Option<LineScore>,
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<&'a str>,
@@ -588,7 +718,7 @@ impl Serialize for Probabilities<'_> {
 }
 
 /// To six decimals (chosen: what a double needs for its text would be a third of the output).
-fn rounded(probability: f64) -> f64 {
+pub fn rounded(probability: f64) -> f64 {
     (probability * 1e6).round() / 1e6
 }
 
@@ -606,6 +736,7 @@ impl<'a> ScoredBlocks<'a> {
                 end: block.span.end,
                 label: self.names.name(label),
                 p: Probabilities::new(self.names, row, |label| self.balance.may_give(label)),
+                clickbait: self.scored.clickbait[i],
                 text: &block.text,
                 tag: container.map(|(document, container)| document.element(container).name.as_str()),
                 path: container.map(|(document, container)| element_path(document, container)),
@@ -660,6 +791,7 @@ fn page_row(scored: &Scored, names: &LabelSet, balance: &Balance) -> PageRow {
         end: block.end,
         label: block.label.to_owned(),
         p: block.p.0.iter().map(|(_, p)| *p).collect(),
+        clickbait: block.clickbait.and_then(|score| score.0.map(rounded)),
         text: block.text.to_owned(),
         tag: block.tag.map(str::to_owned),
         path: block.path,
@@ -673,13 +805,17 @@ fn page_row(scored: &Scored, names: &LabelSet, balance: &Balance) -> PageRow {
     }
 }
 
-fn tab_separated(scored: &Scored, names: &LabelSet) -> String {
+fn tab_separated(scored: &Scored, names: &LabelSet, has_clickbait: bool) -> String {
     let id = escaped(&scored.page.id);
     scored
         .blocks()
         .map(|(i, block, label, p)| {
+            let clickbait = match has_clickbait {
+                true => format!("{}\t", scored.clickbait[i].unwrap_or(LineScore(None)).cell()),
+                false => String::new(),
+            };
             format!(
-                "{id}\t{i}\t{}\t{}\t{}\n",
+                "{id}\t{i}\t{}\t{}\t{clickbait}{}\n",
                 names.name(label),
                 rounded(p),
                 escaped(&block.text)
@@ -688,7 +824,50 @@ fn tab_separated(scored: &Scored, names: &LabelSet) -> String {
         .collect()
 }
 
-fn escaped(field: &str) -> String {
+/// A line of a page with its score.
+#[derive(Serialize)]
+struct ScoredLine<'a> {
+    id: &'a str,
+    i: usize,
+    clickbait: LineScore,
+    text: &'a str,
+}
+
+/// The lines of a text page with their scores; an empty line keeps its place.
+fn scored_lines(page: &Page, model: &LineClassifier, writing: &Writing<'_>) -> Result<String> {
+    if page.kind == PageKind::Html {
+        return Err(Error::Option {
+            option: "--per",
+            problem: format!(
+                "{} is a page of HTML, whose lines are no headlines; leave out --per line",
+                page.id
+            ),
+        });
+    }
+    let lines: Vec<&str> = page.text.trim_start_matches('\u{feff}').lines().collect();
+    let scores = model.scores(&lines).into_iter().map(LineScore);
+    let scored = lines.iter().zip(scores).enumerate();
+    scored
+        .map(|(i, (text, clickbait))| {
+            let id = page.id.as_str();
+            Ok(match writing {
+                Writing::Terminal(_) => {
+                    let score = clickbait_column(Some(clickbait));
+                    let lines = wrapped(&visible(text), width().saturating_sub(CLICKBAIT_WIDTH));
+                    let text = lines.join(&format!("\n{:CLICKBAIT_WIDTH$}", ""));
+                    format!("{}\n", format!("{score}{text}").trim_end())
+                }
+                Writing::Tsv(..) => format!("{}\t{i}\t{}\t{}\n", escaped(id), clickbait.cell(), escaped(text)),
+                Writing::Jsonl(_) | Writing::Text | Writing::Parquet | Writing::Records(..) => {
+                    json(&ScoredLine { id, i, clickbait, text })? + "\n"
+                }
+            })
+        })
+        .collect()
+}
+
+/// A field of a table, without tabs and line ends.
+pub fn escaped(field: &str) -> String {
     field
         .replace('\\', "\\\\")
         .replace('\t', "\\t")
@@ -700,10 +879,22 @@ fn escaped(field: &str) -> String {
 
 /// Columns of a probability and the two gaps beside it.
 const PROBABILITY_WIDTH: usize = 8;
+/// Columns of a score and the gap behind it.
+const CLICKBAIT_WIDTH: usize = 6;
 
-fn terminal_view(scored: &Scored, names: &LabelSet) -> String {
+/// The column of a block's score, or of none.
+fn clickbait_column(score: Option<LineScore>) -> String {
+    let Some(LineScore(score)) = score else {
+        return " ".repeat(CLICKBAIT_WIDTH);
+    };
+    let style = score_style(score);
+    let number = score.map_or("   -".to_owned(), |score| format!("{score:.2}"));
+    format!("{style}{number}{style:#}  ")
+}
+
+fn terminal_view(scored: &Scored, names: &LabelSet, has_clickbait: bool) -> String {
     let gutter = names.names().iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let indent = gutter + PROBABILITY_WIDTH;
+    let indent = gutter + PROBABILITY_WIDTH + if has_clickbait { CLICKBAIT_WIDTH } else { 0 };
     let bold = anstyle::Style::new().bold();
     let id = in_line(&scored.page.id).into_owned();
     let mut view = format!(
@@ -712,12 +903,16 @@ fn terminal_view(scored: &Scored, names: &LabelSet) -> String {
         scored.language,
         scored.labels.len()
     );
-    for (_, block, label, p) in scored.blocks() {
+    for (i, block, label, p) in scored.blocks() {
+        let clickbait = match has_clickbait {
+            true => clickbait_column(scored.clickbait[i]),
+            false => String::new(),
+        };
         let style = style(names, label);
         let name = visible(names.name(label)).into_owned();
         let lines = wrapped(&visible(&block.text), width().saturating_sub(indent));
         let text = lines.join(&format!("\n{:indent$}", ""));
-        view.push_str(&format!("{style}{name:gutter$}{style:#}  {p:.2}  {text}\n"));
+        view.push_str(&format!("{style}{name:gutter$}{style:#}  {p:.2}  {clickbait}{text}\n"));
     }
     view.push('\n');
     view
@@ -758,5 +953,15 @@ mod tests {
         let row = ndarray::arr1(&[0.123_456_78, 0.876_543_22]);
         let text = json(&Probabilities::new(&names, row.view(), |_| true)).unwrap();
         assert_eq!(text, r#"{"body":0.123457,"other":0.876543}"#);
+    }
+
+    #[test]
+    fn a_run_with_another_model_of_lines_is_another_run() {
+        let arguments = ["unbait".into(), "score".into()];
+        let model = LineClassifier::clickbait().unwrap();
+        let with = with_checksum(&arguments, Some(&model)).unwrap();
+        assert_eq!((with_checksum(&arguments, None).unwrap().len(), with.len()), (2, 3));
+        let other = with_checksum(&arguments, Some(&model.with_languages(Vec::new()))).unwrap();
+        assert_ne!(with, other);
     }
 }

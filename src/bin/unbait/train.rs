@@ -5,6 +5,7 @@
 use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
+use crate::line_training::{self, LineArgs};
 use crate::output::{Results, Unfinished, WholeFile, json, write_file};
 use crate::terminal::in_line;
 use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
@@ -16,9 +17,10 @@ use unbait::train::{Report, TrainOptions, train};
 
 const EXAMPLE: &str = "\
 Example:
-  unbait train datasets/ -o my-model.safetensors --report report.json";
+  unbait train datasets/ -o my-model.safetensors --report report.json
+  unbait train --per line headlines.jsonl -o my-headlines.safetensors";
 
-/// Make a model from labelled pages.
+/// Make a model from labelled pages, or lines.
 ///
 /// Prints the files that were read with their SHA-256, how the fits ended, and figures on held-out sites.
 #[derive(clap::Args)]
@@ -30,6 +32,8 @@ pub struct Args {
     data: Vec<PathBuf>,
     #[command(flatten)]
     reading: DataArgs,
+    #[command(flatten)]
+    lines: LineArgs,
     /// Number of folds by site, 2 or more
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().folds)]
     folds: usize,
@@ -62,6 +66,16 @@ struct FullReport<'a> {
     report: &'a Report,
 }
 
+impl Args {
+    /// Options that only pages have, and whether they are given.
+    fn of_pages(&self) -> [(&'static str, bool); 2] {
+        [
+            ("--main-text", self.main_text.is_given()),
+            ("--max-body-loss", !self.max_body_loss.is_empty()),
+        ]
+    }
+}
+
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<Outcome> {
     crate::use_threads(args.reading.threads)?;
@@ -74,6 +88,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     for path in std::iter::once(&args.output).chain(&args.report) {
         // a file that cannot be written is better known before hours of training; dropped, it leaves nothing
         WholeFile::create(path, Unfinished::Vanishes).map(drop)?;
+    }
+    if args.lines.are_lines(&args.reading, &args.fit, &args.of_pages())? {
+        let (reading, report) = ((&args.reading, &args.fit), args.report.as_deref());
+        return line_training::train(&args.lines, &args.data, reading, args.folds, &args.output, report);
     }
     let mut dataset = args.reading.read(&args.data, &args.fit)?;
     let extractions = args.fit.read_extractions(&dataset)?;

@@ -99,6 +99,11 @@ pub struct MainTextArgs {
 }
 
 impl MainTextArgs {
+    /// Whether there are such pages.
+    pub fn is_given(&self) -> bool {
+        !self.main_text.is_empty()
+    }
+
     /// Reads the pages; names bad records on standard error.
     pub fn read(&self) -> Result<MainTexts> {
         let main_texts = MainTexts::read(&self.main_text, &self.main_text_key)?;
@@ -127,27 +132,27 @@ pub struct FitArgs {
     /// Learn from this share of the sites only, above 0 and up to 1, drawn with the seed; figures are still of all pages
     #[arg(long, value_name = "SHARE", default_value_t = TrainOptions::default().site_share)]
     site_share: f64,
-    /// L2 penalty of the n-gram model against the sum of losses: 1/C of scikit-learn
-    #[arg(long, value_name = "X", default_value_t = TrainOptions::default().penalty)]
-    penalty: f64,
+    /// L2 penalty of the n-gram model against the sum of losses: 1/C of scikit-learn [default: 0.05, of lines 0.03]
+    #[arg(long, value_name = "X")]
+    pub penalty: Option<f64>,
     /// L2 penalty of the page model
     #[arg(long, value_name = "X", default_value_t = TrainOptions::default().page_penalty)]
     page_penalty: f64,
     /// A feature must occur on this many sites
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().min_sites)]
     min_sites: usize,
-    /// The most features that a model keeps for each kind of page
-    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().most_features)]
-    most_features: usize,
-    /// Norm of the gradient of the mean loss at which a fit has converged
-    #[arg(long, value_name = "X", default_value_t = TrainOptions::default().tolerance)]
-    tolerance: f64,
+    /// The most features that a model keeps for each kind of page, or of lines [default: 30000, of lines 60000]
+    #[arg(long, value_name = "N")]
+    pub most_features: Option<usize>,
+    /// Norm of the gradient of the mean loss at which a fit has converged [default: 0.005, of lines 0.002]
+    #[arg(long, value_name = "X")]
+    pub tolerance: Option<f64>,
     /// Most iterations of a fit
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().max_iterations)]
-    max_iterations: u64,
+    pub max_iterations: u64,
     /// Take a fit that stopped before it converged
     #[arg(long, default_value_t = TrainOptions::default().allow_early_stop)]
-    allow_early_stop: bool,
+    pub allow_early_stop: bool,
     /// Weight of a label's blocks in the loss of the n-gram model, such as caption=2; can be given once for each label
     #[arg(long, value_name = "LABEL=W", value_parser = named_number)]
     class_weight: Vec<(String, f64)>,
@@ -162,11 +167,11 @@ impl Default for FitArgs {
             extractor_draws: options.extractor_draws,
             without: Vec::new(),
             site_share: options.site_share,
-            penalty: options.penalty,
+            penalty: None,
             page_penalty: options.page_penalty,
             min_sites: options.min_sites,
-            most_features: options.most_features,
-            tolerance: options.tolerance,
+            most_features: None,
+            tolerance: None,
             max_iterations: options.max_iterations,
             allow_early_stop: options.allow_early_stop,
             class_weight: options.class_weights.into_iter().collect(),
@@ -210,6 +215,29 @@ impl DataArgs {
             max_unmatched: self.max_unmatched,
             ..TrainOptions::default()
         })
+    }
+
+    /// Those of the options given that only pages have.
+    pub fn of_pages(&self) -> impl Iterator<Item = &'static str> {
+        let usual = TrainOptions::default();
+        let given = [
+            ("--data-format", self.data_format.format().is_some()),
+            ("--outside", self.outside.is_some()),
+            ("--corrections", !self.corrections.is_empty()),
+            ("--labels", !self.labels.is_empty()),
+            ("--exclude", !self.exclude.is_empty()),
+            ("--view", self.view.0 != usual.views),
+            ("--max-unmatched", self.max_unmatched != usual.max_unmatched),
+        ];
+        given
+            .into_iter()
+            .filter(|(_, is_given)| *is_given)
+            .map(|(option, _)| option)
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Reads the pages of these files and folders, and those that are only learned; names bad records and unknown keys on standard error.
@@ -361,17 +389,36 @@ impl FitArgs {
         Ok(extractions)
     }
 
+    /// Those of the options given that only pages have.
+    pub fn of_pages(&self) -> impl Iterator<Item = &'static str> {
+        let usual = Self::default();
+        let given = [
+            ("--also", !self.also.is_empty()),
+            ("--extracted", !self.extracted.is_empty()),
+            ("--extractor-draws", self.extractor_draws != usual.extractor_draws),
+            ("--without", !self.without.is_empty()),
+            ("--site-share", self.site_share != usual.site_share),
+            ("--page-penalty", self.page_penalty != usual.page_penalty),
+            ("--min-sites", self.min_sites != usual.min_sites),
+            ("--class-weight", !self.class_weight.is_empty()),
+        ];
+        given
+            .into_iter()
+            .filter(|(_, is_given)| *is_given)
+            .map(|(option, _)| option)
+    }
+
     /// Other options with these for the fits.
     pub fn options(&self, options: TrainOptions) -> TrainOptions {
         TrainOptions {
             extractor_draws: self.extractor_draws,
             recipe: options.recipe.without(&self.without),
             site_share: self.site_share,
-            penalty: self.penalty,
+            penalty: self.penalty.unwrap_or(options.penalty),
             page_penalty: self.page_penalty,
             min_sites: self.min_sites,
-            most_features: self.most_features,
-            tolerance: self.tolerance,
+            most_features: self.most_features.unwrap_or(options.most_features),
+            tolerance: self.tolerance.unwrap_or(options.tolerance),
             max_iterations: self.max_iterations,
             allow_early_stop: self.allow_early_stop,
             class_weights: self.class_weight.iter().cloned().collect(),
