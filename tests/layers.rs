@@ -192,7 +192,7 @@ const EXCHANGE: &[&str] = &["label", "error", "page", "segment"];
 
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
 const HOMES: [(&str, &[&str]); 25] = [
-    ("linfa", &["page_fit.rs"]),
+    ("linfa", &["ngram_fit.rs", "page_fit.rs"]),
     ("argmin", &["ngram_fit.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
     ("fearless_simd", &["convolution.rs", "page_model.rs"]),

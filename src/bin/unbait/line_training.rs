@@ -106,6 +106,21 @@ impl LineArgs {
         }
     }
 
+    /// Refuses options of a training, which a model that is measured as it is has behind it.
+    fn check_of_model(&self) -> Result<()> {
+        let per_line = Self {
+            per: Per::Line,
+            ..Self::default()
+        };
+        match *self == per_line {
+            true => Ok(()),
+            false => Err(Error::Option {
+                option: "--folds",
+                problem: "an option of training was given (--scored, --fold-by, --surface, --ratio-power or --min-lines), but a model is measured as it is; give --folds or --across to measure a training".to_owned(),
+            }),
+        }
+    }
+
     fn options(&self, reading: &DataArgs, fit: &FitArgs, folds: Option<usize>) -> LineTrainOptions {
         let usual = LineTrainOptions::default();
         let mut surface = self.surface.clone();
@@ -232,6 +247,7 @@ pub fn eval(
     let steps = Steps::default();
     let text = match measured {
         Measured::Model(model) => {
+            args.check_of_model()?;
             let classifier = read_line_model(model.unwrap_or(Path::new(crate::inputs::CLICKBAIT)))?;
             let figures = judge_lines(&set, &classifier)?;
             match as_json {
