@@ -68,9 +68,10 @@ struct FullReport<'a> {
 
 impl Args {
     /// Options that only pages have, and whether they are given.
-    fn of_pages(&self) -> [(&'static str, bool); 2] {
+    fn of_pages(&self) -> [(&'static str, bool); 3] {
         [
             ("--main-text", self.main_text.is_given()),
+            ("--no-figures", self.no_figures),
             ("--max-body-loss", !self.max_body_loss.is_empty()),
         ]
     }
