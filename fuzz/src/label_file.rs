@@ -13,7 +13,7 @@ use unbait::segment::{Split, segment};
 /// Tries an input.
 pub fn try_input(bytes: &[u8]) {
     let path = file("x.labels", bytes);
-    let (Ok(labels), Ok(extractions)) = (LabelFile::read(&path), Extractions::read(&[path.clone()])) else {
+    let (Ok(labels), Ok(extractions)) = (LabelFile::read(&path), Extractions::read(std::slice::from_ref(&path))) else {
         return;
     };
     let is_packed = bytes.starts_with(&[0x1f, 0x8b]) || bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
@@ -39,7 +39,7 @@ pub fn try_input(bytes: &[u8]) {
             assert_eq!(matched.labels.len(), matched.segmented.blocks.len());
         }
     }
-    match Corrections::read(&[path.clone()]) {
+    match Corrections::read(std::slice::from_ref(&path)) {
         Ok(corrections) => assert!(corrections.len() <= lines || is_packed),
         Err(error) => assert!(matches!(error, Error::Record { .. }), "{error}"),
     }

@@ -27,8 +27,11 @@ use unbait::error::Result;
 use unbait::page::{Page, PageKind};
 use unbait::segment::{Split, is_space};
 
+/// What tries an input, and panics when a promise does not hold.
+pub type Target = fn(&[u8]);
+
 /// Name of each target, and what tries an input.
-pub const TARGETS: [(&str, fn(&[u8])); 12] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("annotations", annotations::try_input),
     ("html", html::try_input),
     ("json_lines", json_lines::try_input),

@@ -413,7 +413,10 @@ mod tests {
 
     #[test]
     fn a_table_needs_labels() {
-        let problem = PageTable::new::<&str>(&[], RowPer::Page).err().unwrap().to_string();
+        let problem = PageTable::new::<&str>(&[], RowPer::Page, false)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(
             problem.starts_with("Parquet: the rows cannot be written: "),
             "{problem}"
