@@ -92,16 +92,15 @@ impl NgramModel {
     }
 
     fn add_contributions<const L: usize>(&self, (columns, values): (&[u32], &[f32]), out: &mut [f64]) {
-        let mut sums = [0.0f64; L];
         let (weights, _) = self.weights.as_chunks::<L>();
-        for (column, value) in columns.iter().zip(values) {
-            let weights = &weights[*column as usize];
-            for label in 0..L {
-                sums[label] += f64::from(*value) * f64::from(weights[label]);
+        // entries of one group of features have the same value: their weights are summed first
+        let mut rest = columns;
+        for values in values.chunk_by(|a, b| a == b) {
+            let (run, after) = rest.split_at(values.len());
+            rest = after;
+            for (score, sum) in out.iter_mut().zip(sum_of_rows(weights, run)) {
+                *score += f64::from(values[0]) * f64::from(sum);
             }
-        }
-        for (score, sum) in out.iter_mut().zip(sums) {
-            *score += sum;
         }
     }
 
@@ -121,6 +120,29 @@ impl NgramModel {
             })
             .collect()
     }
+}
+
+/// The sum of some rows. Four sums are kept apart, so that no addition waits for the one before.
+#[inline]
+fn sum_of_rows<const L: usize>(rows: &[[f32; L]], wanted: &[u32]) -> [f32; L] {
+    let add = |sum: &mut [f32; L], row: u32| {
+        let row = &rows[row as usize];
+        for label in 0..L {
+            sum[label] += row[label];
+        }
+    };
+    let mut sums = [[0.0f32; L]; 4];
+    let (fours, rest) = wanted.as_chunks::<4>();
+    for [a, b, c, d] in fours {
+        add(&mut sums[0], *a);
+        add(&mut sums[1], *b);
+        add(&mut sums[2], *c);
+        add(&mut sums[3], *d);
+    }
+    for row in rest {
+        add(&mut sums[0], *row);
+    }
+    std::array::from_fn(|label| (sums[0][label] + sums[1][label]) + (sums[2][label] + sums[3][label]))
 }
 
 /// Scores to probabilities, in place.
