@@ -3,7 +3,7 @@
 //! Everything is computed once for the page, in time linear in its blocks; nothing here knows a label.
 
 use crate::analyzer::{PageTerms, Token, TokenKind};
-use crate::shape::{Shape, add1, add2, add3, flag, saturated, share_step, step};
+use crate::shape::{Shape, flag, saturated, share_step, step};
 use crate::vocabulary::{Family, Group, HashedMap, Sink};
 
 /// The tables of one page that the features of its blocks are read from.
@@ -165,18 +165,17 @@ impl<'p> Context<'p> {
         let (before, after) = (count_step(before as usize), count_step(after as usize));
         let since = self.previous_paragraph[block].map_or(9, |at| distance_step(block - at));
         let until = self.next_paragraph[block].map_or(9, |at| distance_step(at - block));
-        add2(sink, &TENTH, tenth, length);
-        add1(sink, &FROM_START, distance_step(block));
-        add1(sink, &FROM_END, distance_step(from_end));
-        add2(sink, &PARAGRAPHS, before, after);
-        add3(sink, &PARAGRAPHS_LENGTH, before, after, length);
-        add2(sink, &SINCE, since, length);
-        add2(sink, &UNTIL, until, length);
-        add2(sink, &SINCE_UNTIL, since, until);
-        add1(
-            sink,
+        sink.add_steps(&TENTH, [tenth, length]);
+        sink.add_steps(&FROM_START, [distance_step(block)]);
+        sink.add_steps(&FROM_END, [distance_step(from_end)]);
+        sink.add_steps(&PARAGRAPHS, [before, after]);
+        sink.add_steps(&PARAGRAPHS_LENGTH, [before, after, length]);
+        sink.add_steps(&SINCE, [since, length]);
+        sink.add_steps(&UNTIL, [until, length]);
+        sink.add_steps(&SINCE_UNTIL, [since, until]);
+        sink.add_steps(
             &PAGE_BLOCKS,
-            step(count as f32, &[1.5, 5.5, 15.5, 40.5, 100.5, 250.5]),
+            [step(count as f32, &[1.5, 5.5, 15.5, 40.5, 100.5, 250.5])],
         );
     }
 
@@ -185,17 +184,17 @@ impl<'p> Context<'p> {
         let length = shape.coarse_step;
         let at = block as u32;
         if let Some((first, last)) = self.repeats.around(block) {
-            add2(sink, &REPEAT, side(at, first, last), length);
+            sink.add_steps(&REPEAT, [side(at, first, last), length]);
         }
         if let Some((first, last)) = self.openings.around(block) {
-            add2(sink, &SAME_OPENING, side(at, first, last), length);
+            sink.add_steps(&SAME_OPENING, [side(at, first, last), length]);
         }
         for distance in 1..=TWIN_REACH {
             if self.has_twin_before(block, distance) {
-                add2(sink, &TWIN_BEFORE, distance, length);
+                sink.add_steps(&TWIN_BEFORE, [distance, length]);
             }
             if self.has_twin_after(block, distance) {
-                add2(sink, &TWIN_AFTER, distance, length);
+                sink.add_steps(&TWIN_AFTER, [distance, length]);
             }
         }
         let numbers = self.content.numbers(block);
@@ -208,8 +207,8 @@ impl<'p> Context<'p> {
             }
         };
         let (elsewhere, in_paragraphs) = (share(elsewhere), share(in_paragraphs));
-        add2(sink, &SHARED, elsewhere, length);
-        add2(sink, &SHARED_PARAGRAPHS, in_paragraphs, length);
+        sink.add_steps(&SHARED, [elsewhere, length]);
+        sink.add_steps(&SHARED_PARAGRAPHS, [in_paragraphs, length]);
     }
 
     /// Of the content words of a block, how many stand elsewhere on the page, and how many in other paragraphs.
@@ -234,11 +233,11 @@ impl<'p> Context<'p> {
 
     fn heading_words<S: Sink>(&self, block: usize, sink: &mut S) {
         let Some(heading) = self.heading[block] else {
-            add1(sink, &HEADING_DISTANCE, 9);
+            sink.add_steps(&HEADING_DISTANCE, [9]);
             return;
         };
         let distance = distance_step(block - heading);
-        add2(sink, &HEADING_DISTANCE, distance, self.shapes[heading].ending as usize);
+        sink.add_steps(&HEADING_DISTANCE, [distance, self.shapes[heading].ending as usize]);
         let tokens = self.terms.tokens(heading);
         self.words(tokens.iter().take(LONGEST_HEADING as usize), &HEADING_WORD, sink);
         for pair in tokens.windows(2).take(LONGEST_HEADING as usize) {
@@ -259,17 +258,17 @@ impl<'p> Context<'p> {
         };
         for (family, offset) in [(&BEFORE, -1), (&AFTER, 1), (&BEFORE_2, -2), (&AFTER_2, 2)] {
             let (length, ending) = fine(offset);
-            add2(sink, family, length, ending);
+            sink.add_steps(family, [length, ending]);
         }
-        add3(sink, &LENGTHS, coarse(-1), coarse(0), coarse(1));
-        add3(sink, &LENGTHS_AROUND, coarse(-2), coarse(0), coarse(2));
+        sink.add_steps(&LENGTHS, [coarse(-1), coarse(0), coarse(1)]);
+        sink.add_steps(&LENGTHS_AROUND, [coarse(-2), coarse(0), coarse(2)]);
         let mean = |range: std::ops::Range<usize>| {
             let sum: f32 = range.clone().map(|at| self.shapes[at].words.min(60.0)).sum();
             step(sum / range.len().max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0])
         };
         let before = mean(block.saturating_sub(5)..block);
         let after = mean((block + 1).min(self.shapes.len())..(block + 6).min(self.shapes.len()));
-        add3(sink, &DENSITY, before, coarse(0), after);
+        sink.add_steps(&DENSITY, [before, coarse(0), after]);
         for (family, offset) in [(&WORD_BEFORE, -1), (&WORD_AFTER, 1)] {
             if let Some(at) = at(offset).filter(|at| self.shapes[*at].words <= NEIGHBOUR_WORDS) {
                 self.words(self.terms.tokens(at).iter().take(4), family, sink);
@@ -340,31 +339,31 @@ pub const MEASURES: [&str; 25] = [
 /// Word units up to which a neighbour's own words are looked at (chosen).
 const NEIGHBOUR_WORDS: f32 = 8.5;
 
-const TENTH: Family = Family::new("tenth+length", Group::Position);
-const FROM_START: Family = Family::new("from-start", Group::Position);
-const FROM_END: Family = Family::new("from-end", Group::Position);
-const PARAGRAPHS: Family = Family::new("paragraphs-before+after", Group::Position);
-const PARAGRAPHS_LENGTH: Family = Family::new("paragraphs-before+after+length", Group::Position);
-const SINCE: Family = Family::new("since-paragraph+length", Group::Position);
-const UNTIL: Family = Family::new("until-paragraph+length", Group::Position);
-const SINCE_UNTIL: Family = Family::new("since+until-paragraph", Group::Position);
-const PAGE_BLOCKS: Family = Family::new("page-blocks", Group::Position);
-const REPEAT: Family = Family::new("repeat+length", Group::Overlap);
-const SAME_OPENING: Family = Family::new("same-opening+length", Group::Overlap);
-const TWIN_BEFORE: Family = Family::new("twin-before+length", Group::Overlap);
-const TWIN_AFTER: Family = Family::new("twin-after+length", Group::Overlap);
-const SHARED: Family = Family::new("shared+length", Group::Overlap);
-const SHARED_PARAGRAPHS: Family = Family::new("shared-with-paragraphs+length", Group::Overlap);
-const HEADING_DISTANCE: Family = Family::new("heading-distance", Group::Heading);
+const TENTH: Family = Family::of_steps("tenth+length", Group::Position);
+const FROM_START: Family = Family::of_steps("from-start", Group::Position);
+const FROM_END: Family = Family::of_steps("from-end", Group::Position);
+const PARAGRAPHS: Family = Family::of_steps("paragraphs-before+after", Group::Position);
+const PARAGRAPHS_LENGTH: Family = Family::of_steps("paragraphs-before+after+length", Group::Position);
+const SINCE: Family = Family::of_steps("since-paragraph+length", Group::Position);
+const UNTIL: Family = Family::of_steps("until-paragraph+length", Group::Position);
+const SINCE_UNTIL: Family = Family::of_steps("since+until-paragraph", Group::Position);
+const PAGE_BLOCKS: Family = Family::of_steps("page-blocks", Group::Position);
+const REPEAT: Family = Family::of_steps("repeat+length", Group::Overlap);
+const SAME_OPENING: Family = Family::of_steps("same-opening+length", Group::Overlap);
+const TWIN_BEFORE: Family = Family::of_steps("twin-before+length", Group::Overlap);
+const TWIN_AFTER: Family = Family::of_steps("twin-after+length", Group::Overlap);
+const SHARED: Family = Family::of_steps("shared+length", Group::Overlap);
+const SHARED_PARAGRAPHS: Family = Family::of_steps("shared-with-paragraphs+length", Group::Overlap);
+const HEADING_DISTANCE: Family = Family::of_steps("heading-distance", Group::Heading);
 const HEADING_WORD: Family = Family::new("heading", Group::Heading);
 const HEADING_PAIR: Family = Family::new("heading-pair", Group::Heading);
-const BEFORE: Family = Family::new("before", Group::Neighbours);
-const AFTER: Family = Family::new("after", Group::Neighbours);
-const BEFORE_2: Family = Family::new("before-2", Group::Neighbours);
-const AFTER_2: Family = Family::new("after-2", Group::Neighbours);
-const LENGTHS: Family = Family::new("lengths", Group::Neighbours);
-const LENGTHS_AROUND: Family = Family::new("lengths-around", Group::Neighbours);
-const DENSITY: Family = Family::new("density", Group::Neighbours);
+const BEFORE: Family = Family::of_steps("before", Group::Neighbours);
+const AFTER: Family = Family::of_steps("after", Group::Neighbours);
+const BEFORE_2: Family = Family::of_steps("before-2", Group::Neighbours);
+const AFTER_2: Family = Family::of_steps("after-2", Group::Neighbours);
+const LENGTHS: Family = Family::of_steps("lengths", Group::Neighbours);
+const LENGTHS_AROUND: Family = Family::of_steps("lengths-around", Group::Neighbours);
+const DENSITY: Family = Family::of_steps("density", Group::Neighbours);
 const WORD_BEFORE: Family = Family::new("word-before", Group::Neighbours);
 const WORD_AFTER: Family = Family::new("word-after", Group::Neighbours);
 
@@ -386,12 +385,29 @@ fn side(at: u32, first: u32, last: u32) -> usize {
 
 /// A count as one of seven steps.
 fn count_step(count: usize) -> usize {
-    step(count as f32, &[0.5, 1.5, 3.5, 6.5, 12.5, 25.5])
+    static STEPS: [u8; 27] = steps([1, 2, 4, 7, 13, 26]);
+    usize::from(STEPS[count.min(26)])
 }
 
 /// A distance in blocks as one of nine steps.
 pub fn distance_step(distance: usize) -> usize {
-    step(distance as f32, &[0.5, 1.5, 2.5, 4.5, 8.5, 16.5, 40.5, 100.5])
+    static STEPS: [u8; 102] = steps([1, 2, 3, 5, 9, 17, 41, 101]);
+    usize::from(STEPS[distance.min(101)])
+}
+
+/// For each number below `N`, how many of the (ascending) first numbers of steps it has reached.
+const fn steps<const N: usize, const STEPS: usize>(firsts: [usize; STEPS]) -> [u8; N] {
+    let mut table = [0; N];
+    let mut number = 0;
+    while number < N {
+        let mut step = 0;
+        while step < STEPS && firsts[step] <= number {
+            step += 1;
+        }
+        table[number] = step as u8;
+        number += 1;
+    }
+    table
 }
 
 /// Share of the words of either that are words of both; both sorted, each word once.
@@ -672,6 +688,19 @@ mod tests {
         assert!(
             has(&found, "word-before=share") && has(&found, "word-after=comment") && has(&found, "lengths=0 3 0"),
             "{found:?}"
+        );
+    }
+
+    #[test]
+    fn steps_of_counts_and_distances_begin_where_they_are_said_to() {
+        let found = |step: fn(usize) -> usize, upto: usize| -> Vec<usize> {
+            (1..upto).filter(|number| step(*number) > step(number - 1)).collect()
+        };
+        assert_eq!(found(count_step, 300), [1, 2, 4, 7, 13, 26]);
+        assert_eq!(found(distance_step, 300), [1, 2, 3, 5, 9, 17, 41, 101]);
+        assert_eq!(
+            (count_step(0), count_step(9999), distance_step(0), distance_step(9999)),
+            (0, 6, 0, 8)
         );
     }
 

@@ -35,7 +35,8 @@
 //! | layer | module | what it is |
 //! | --- | --- | --- |
 //! | words | [`label`], [`error`] | label names in order; everything that can go wrong, where, and what to do |
-//! | page | [`page`], [`html`], [`segment`] | bytes to text; markup to text runs with their elements; a page to its blocks |
+//! | page | `ascii` | bytes of text to bit masks |
+//! | | [`page`], [`html`], [`segment`] | bytes to text; markup to text runs with their elements; a page to its blocks |
 //! | features | [`vocabulary`], [`analyzer`] | terms to columns; text to tokens and stems |
 //! | | [`shape`], [`context`], [`structure`] | a block without its words; what stands around it; its elements |
 //! | | [`vectorizer`] | the recipe that training and scoring share |
@@ -61,6 +62,7 @@
 #![warn(missing_docs)]
 
 pub mod analyzer;
+mod ascii;
 pub mod balance;
 pub mod classifier;
 pub mod context;

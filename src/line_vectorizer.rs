@@ -4,7 +4,7 @@
 
 use crate::analyzer::{PageTerms, Token, TokenKind};
 use crate::error::{Error, Result};
-use crate::vectorizer::{BlockSink, RowSink, SparseMatrix, char_ngrams_of, word_ngrams_of};
+use crate::vectorizer::{BlockSink, RowSink, Scales, SparseMatrix, char_ngrams_of, word_ngrams_of};
 use crate::vocabulary::{Family, Group, Sink, Vocabulary, number, number_spelling, part};
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +147,7 @@ const MOST_LENGTH: usize = 25;
 #[derive(Clone, Debug)]
 pub struct LineVectorizer {
     recipe: LineRecipe,
-    scales: [f32; Group::ALL.len()],
+    scales: Scales,
 }
 
 impl LineVectorizer {
@@ -157,7 +157,7 @@ impl LineVectorizer {
     /// [`Error::Option`] when the recipe is out of its ranges.
     pub fn new(recipe: LineRecipe) -> Result<Self> {
         recipe.validate()?;
-        let scales = recipe.scales();
+        let scales = Scales::new(recipe.scales());
         Ok(Self { recipe, scales })
     }
 

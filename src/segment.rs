@@ -2,8 +2,11 @@
 //!
 //! A block's `text` is collapsed (one space for any white space); its `span` is where it stands in the page, byte for byte.
 
+use crate::ascii::{Bytes, TOGETHER, bits};
 use crate::html::{self, Document, ElementId, ElementName, Piece};
 use crate::page::{Page, PageKind};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch};
 use std::ops::Range;
 
 /// How plain text is split into blocks.
@@ -108,31 +111,35 @@ fn push_collapsed(to: &mut String, text: &str) {
     }
 }
 
-/// The lowest first byte of a character beyond ASCII in UTF-8.
-const FIRST_OF_SEVERAL: u8 = 0xc2;
-
 /// Whether the only white space is single spaces.
 fn is_collapsed(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    // most text is ASCII, and without a branch for each byte many of them are looked at together
-    let are_odd = |byte: &u8| u8::from(*byte < b' ') | u8::from(*byte >= FIRST_OF_SEVERAL);
-    if bytes.iter().fold(0, |odd, byte| odd | are_odd(byte)) == 0 {
-        let seconds = bytes.iter().skip(1);
-        let doubled = |(a, b): (&u8, &u8)| u8::from(*a == b' ') & u8::from(*b == b' ');
-        return bytes.iter().zip(seconds).fold(0, |any, pair| any | doubled(pair)) == 0;
-    }
-    let mut last = 0;
-    for (at, byte) in bytes.iter().copied().enumerate() {
-        let white = match byte {
-            b' ' => last == b' ',
-            0..b' ' => true,
-            FIRST_OF_SEVERAL.. => text[at..].chars().next().is_some_and(is_space),
-            _ => false,
-        };
-        if white {
+    dispatch!(Level::new(), simd => is_collapsed_with(simd, text))
+}
+
+#[inline(always)]
+fn is_collapsed_with<S: Simd>(simd: S, text: &str) -> bool {
+    let mut ended_in_space = 0;
+    for start in (0..text.len()).step_by(TOGETHER) {
+        let bytes = Bytes::of(simd, text.as_bytes(), start);
+        let own = bits(0, (text.len() - start).min(TOGETHER));
+        let spaces = bytes.equal(b' ') & own;
+        let doubled = spaces & (spaces << 1 | ended_in_space);
+        if (doubled | bytes.between(0, b' ' - 1)) != 0 {
             return false;
         }
-        last = byte;
+        ended_in_space = spaces >> (TOGETHER - 1);
+        if bytes.beyond_ascii() & own == 0 {
+            continue;
+        }
+        // first bytes of the white space beyond ASCII
+        let mut perhaps = bytes.equal(0xc2) | bytes.between(0xe1, 0xe3) | bytes.equal(0xef);
+        while perhaps != 0 {
+            let at = start + perhaps.trailing_zeros() as usize;
+            if text[at..].chars().next().is_some_and(is_space) {
+                return false;
+            }
+            perhaps &= perhaps - 1;
+        }
     }
     true
 }
@@ -472,6 +479,25 @@ mod tests {
             .into_iter()
             .map(|block| block.text)
             .collect()
+    }
+
+    #[test]
+    fn white_space_is_found_wherever_it_stands() {
+        let spaces = [
+            "  ", "\n", "\t ", "\u{a0}", "\u{2009}", "\u{3000}", "\u{feff}", "\u{200b}", "\u{85}", "\u{1680}",
+        ];
+        let others = [" ", "", "’", "ä", "\u{7f}", "東", "\u{1f600}", "\u{2013}", "\u{a9}"];
+        for length in (0..200).step_by(3).chain(60..70) {
+            let around = |piece: &str| format!("{}{piece}{}", "x".repeat(length), "y".repeat(200 - length));
+            for piece in spaces {
+                assert!(!is_collapsed(&around(piece)), "{piece:?} after {length}");
+            }
+            for piece in others {
+                assert!(is_collapsed(&around(piece)), "{piece:?} after {length}");
+            }
+        }
+        assert!(is_collapsed(""));
+        assert!(!is_collapsed(&format!("{}  ", "x".repeat(63))));
     }
 
     #[test]

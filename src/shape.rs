@@ -3,8 +3,11 @@
 //! Lengths count in word units: a word is one, a character of a script without spaces half of one.
 
 use crate::analyzer::{Token, TokenKind};
+use crate::ascii::{Bytes, TOGETHER, bits};
 use crate::segment::starts_with_bullet;
-use crate::vocabulary::{Family, Group, Sink, number, number_spelling};
+use crate::vocabulary::{Family, Group, Sink};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch};
 
 /// How a block opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +117,11 @@ const LONG_WORDS: f32 = 35.0;
 impl Shape {
     /// The shape of a block with its tokens.
     pub fn of(text: &str, tokens: &[Token]) -> Self {
-        let mut counts = Counts::default();
-        counts.read(text);
+        let mut counts = Counts {
+            opened: true,
+            ..Counts::default()
+        };
+        dispatch!(Level::new(), simd => counts.read(simd, text));
         let halves: usize = tokens
             .iter()
             .map(|token| match token.kind {
@@ -197,40 +203,39 @@ impl Shape {
         let ending = self.ending as usize;
         let opening = self.opening as usize;
         let capitalized = self.capitalized.map_or(6, share_step);
-        add1(sink, &LENGTH, length);
-        add1(
-            sink,
+        sink.add_steps(&LENGTH, [length]);
+        sink.add_steps(
             &CHARS,
-            step(
+            [step(
                 self.chars as f32,
                 &[2.5, 5.5, 10.5, 20.5, 35.5, 55.5, 80.5, 120.5, 180.5, 300.5, 600.5],
-            ),
+            )],
         );
-        add1(sink, &ENDING, ending);
-        add1(sink, &OPENING, opening);
-        add1(sink, &CAPITALIZED, capitalized);
-        add1(sink, &CAPITALS, share_step(self.capitals));
-        add1(sink, &DIGITS, step(self.digits, &[0.001, 0.05, 0.15, 0.3, 0.6]));
-        add1(sink, &SENTENCES, self.sentences.min(5));
-        add1(sink, &QUOTES, self.quotes.min(3));
-        add1(sink, &COMMAS, step(self.commas as f32, &[0.5, 1.5, 2.5, 4.5, 8.5]));
-        add1(sink, &SEPARATORS, self.separators.min(4));
-        add1(
-            sink,
+        sink.add_steps(&ENDING, [ending]);
+        sink.add_steps(&OPENING, [opening]);
+        sink.add_steps(&CAPITALIZED, [capitalized]);
+        sink.add_steps(&CAPITALS, [share_step(self.capitals)]);
+        sink.add_steps(&DIGITS, [step(self.digits, &[0.001, 0.05, 0.15, 0.3, 0.6])]);
+        sink.add_steps(&SENTENCES, [self.sentences.min(5)]);
+        sink.add_steps(&QUOTES, [self.quotes.min(3)]);
+        sink.add_steps(&COMMAS, [step(self.commas as f32, &[0.5, 1.5, 2.5, 4.5, 8.5])]);
+        sink.add_steps(&SEPARATORS, [self.separators.min(4)]);
+        sink.add_steps(
             &SHORT_WORDS,
-            self.short_words
-                .map_or(6, |share| step(share, &[0.001, 0.1, 0.2, 0.35, 0.5])),
+            [self
+                .short_words
+                .map_or(6, |share| step(share, &[0.001, 0.1, 0.2, 0.35, 0.5]))],
         );
         if self.opening_capitals > 0 {
-            add2(sink, &OPENING_CAPITALS, self.opening_capitals.min(4), self.coarse_step);
+            sink.add_steps(&OPENING_CAPITALS, [self.opening_capitals.min(4), self.coarse_step]);
         }
         let flags = usize::from(self.year) + 2 * usize::from(self.clock) + 4 * usize::from(self.address);
         if flags > 0 {
-            add2(sink, &FLAGS, flags, self.coarse_step);
+            sink.add_steps(&FLAGS, [flags, self.coarse_step]);
         }
-        add2(sink, &LENGTH_ENDING, length, ending);
-        add2(sink, &LENGTH_OPENING, length, opening);
-        add2(sink, &LENGTH_CAPITALIZED, length, capitalized);
+        sink.add_steps(&LENGTH_ENDING, [length, ending]);
+        sink.add_steps(&LENGTH_OPENING, [length, opening]);
+        sink.add_steps(&LENGTH_CAPITALIZED, [length, capitalized]);
     }
 }
 
@@ -289,42 +294,23 @@ pub fn flag(is: bool) -> f32 {
     f32::from(u8::from(is))
 }
 
-const LENGTH: Family = Family::new("length", Group::Shape);
-const CHARS: Family = Family::new("chars", Group::Shape);
-const ENDING: Family = Family::new("ending", Group::Shape);
-const OPENING: Family = Family::new("opening", Group::Shape);
-const CAPITALIZED: Family = Family::new("capitalized", Group::Shape);
-const CAPITALS: Family = Family::new("capitals", Group::Shape);
-const DIGITS: Family = Family::new("digits", Group::Shape);
-const SENTENCES: Family = Family::new("sentences", Group::Shape);
-const QUOTES: Family = Family::new("quotes", Group::Shape);
-const COMMAS: Family = Family::new("commas", Group::Shape);
-const SEPARATORS: Family = Family::new("separators", Group::Shape);
-const SHORT_WORDS: Family = Family::new("short-words", Group::Shape);
-const OPENING_CAPITALS: Family = Family::new("opening-capitals", Group::Shape);
-const FLAGS: Family = Family::new("year-clock-address", Group::Shape);
-const LENGTH_ENDING: Family = Family::new("length+ending", Group::Shape);
-const LENGTH_OPENING: Family = Family::new("length+opening", Group::Shape);
-const LENGTH_CAPITALIZED: Family = Family::new("length+capitalized", Group::Shape);
-
-/// Hands over a feature with one number.
-pub fn add1<S: Sink>(sink: &mut S, family: &'static Family, a: usize) {
-    sink.add(family, family.hash1(number(a)), || number_spelling(a));
-}
-
-/// Hands over a feature with two numbers.
-pub fn add2<S: Sink>(sink: &mut S, family: &'static Family, a: usize, b: usize) {
-    sink.add(family, family.hash2(number(a), number(b)), || {
-        format!("{} {}", number_spelling(a), number_spelling(b))
-    });
-}
-
-/// Hands over a feature with three numbers.
-pub fn add3<S: Sink>(sink: &mut S, family: &'static Family, a: usize, b: usize, c: usize) {
-    sink.add(family, family.hash3(number(a), number(b), number(c)), || {
-        format!("{} {} {}", number_spelling(a), number_spelling(b), number_spelling(c))
-    });
-}
+const LENGTH: Family = Family::of_steps("length", Group::Shape);
+const CHARS: Family = Family::of_steps("chars", Group::Shape);
+const ENDING: Family = Family::of_steps("ending", Group::Shape);
+const OPENING: Family = Family::of_steps("opening", Group::Shape);
+const CAPITALIZED: Family = Family::of_steps("capitalized", Group::Shape);
+const CAPITALS: Family = Family::of_steps("capitals", Group::Shape);
+const DIGITS: Family = Family::of_steps("digits", Group::Shape);
+const SENTENCES: Family = Family::of_steps("sentences", Group::Shape);
+const QUOTES: Family = Family::of_steps("quotes", Group::Shape);
+const COMMAS: Family = Family::of_steps("commas", Group::Shape);
+const SEPARATORS: Family = Family::of_steps("separators", Group::Shape);
+const SHORT_WORDS: Family = Family::of_steps("short-words", Group::Shape);
+const OPENING_CAPITALS: Family = Family::of_steps("opening-capitals", Group::Shape);
+const FLAGS: Family = Family::of_steps("year-clock-address", Group::Shape);
+const LENGTH_ENDING: Family = Family::of_steps("length+ending", Group::Shape);
+const LENGTH_OPENING: Family = Family::of_steps("length+opening", Group::Shape);
+const LENGTH_CAPITALIZED: Family = Family::of_steps("length+capitalized", Group::Shape);
 
 /// Number of `limits` (ascending) that `value` is above.
 pub fn step(value: f32, limits: &[f32]) -> usize {
@@ -337,7 +323,7 @@ pub fn share_step(share: f32) -> usize {
     step(share, &[0.001, 0.25, 0.5, 0.75, 0.999])
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Counts {
     chars: usize,
     upper: usize,
@@ -368,84 +354,75 @@ struct WordCounts {
     first_letter_upper: bool,
 }
 
-/// What each ASCII byte adds to the counts of its word, one byte of the sum for each; the last one tells that it is not ASCII.
-static TALLIES: [u64; 256] = {
-    let mut tallies = [0u64; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        tallies[byte] = match byte as u8 {
-            b'A'..=b'Z' => 1 << UPPER,
-            b'a'..=b'z' => 1 << LOWER,
-            b'0'..=b'9' => 1 << DIGIT,
-            b'"' => 1 << QUOTE,
-            b',' => 1 << COMMA,
-            b'|' | b'/' | b'>' => 1 << SEPARATOR,
-            b'@' => 1 << AT_SIGN,
-            128.. => 1 << BEYOND,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    tallies
-};
-const UPPER: u32 = 0;
-const LOWER: u32 = 8;
-const DIGIT: u32 = 16;
-const QUOTE: u32 = 24;
-const COMMA: u32 = 32;
-const SEPARATOR: u32 = 40;
-const AT_SIGN: u32 = 48;
-const BEYOND: u32 = 56;
-/// Bytes of a word up to which no count of the tally can overflow.
-const TALLY_BYTES: usize = 255;
-
 impl Counts {
-    fn read(&mut self, text: &str) {
-        self.opened = true;
-        let bytes = text.as_bytes();
-        let mut start = 0;
-        loop {
-            let mut tally = 0u64;
-            let mut end = start;
-            while end < bytes.len() && bytes[end] != b' ' {
-                tally = tally.wrapping_add(TALLIES[usize::from(bytes[end])]);
-                end += 1;
-            }
-            let word = &text[start..end];
-            if word.len() <= TALLY_BYTES && tally >> BEYOND == 0 {
-                self.ascii_word(word, tally);
-            } else {
-                self.any_word(word);
-            }
-            if end == bytes.len() {
-                break;
-            }
-            self.chars += 1;
-            start = end + 1;
+    #[inline(always)]
+    fn read<S: Simd>(&mut self, simd: S, text: &str) {
+        let mut start = Some(0);
+        while let Some(at) = start {
+            start = self.read_bytes(simd, text, at);
         }
     }
 
-    fn ascii_word(&mut self, word: &str, tally: u64) {
-        let count = |field: u32| usize::from((tally >> field) as u8);
-        let (upper, lower) = (count(UPPER), count(LOWER));
-        let first_letter_upper = upper > 0
-            && word
-                .bytes()
-                .find(u8::is_ascii_alphabetic)
-                .is_some_and(|byte| byte.is_ascii_uppercase());
-        self.chars += word.len();
-        self.quotes += count(QUOTE);
-        self.commas += count(COMMA);
-        self.separators += count(SEPARATOR);
-        self.address |= count(AT_SIGN) > 0;
-        let counts = WordCounts {
-            letters: upper + lower,
-            upper,
-            lower,
-            digits: count(DIGIT),
-            first_letter_upper,
+    /// Counts the words that end within 64 bytes of a text; returns where the next one starts, if there is one.
+    #[inline(always)]
+    fn read_bytes<S: Simd>(&mut self, simd: S, text: &str, start: usize) -> Option<usize> {
+        let bytes = Bytes::of(simd, text.as_bytes(), start);
+        let spaces = bytes.equal(b' ');
+        let (upper, lower) = (bytes.between(b'A', b'Z'), bytes.between(b'a', b'z'));
+        let digits = bytes.between(b'0', b'9');
+        let separators = bytes.equal(b'|') | bytes.equal(b'/') | bytes.equal(b'>');
+        let left = text.len() - start;
+        let beyond = bytes.beyond_ascii();
+        let mut from = 0;
+        // bytes of words that are counted one by one
+        let mut one_by_one = 0;
+        let next = loop {
+            let spaces = spaces.checked_shr(from as u32).unwrap_or(0);
+            let to = (from + spaces.trailing_zeros() as usize).min(TOGETHER).min(left);
+            if to == TOGETHER && left > TOGETHER {
+                if from > 0 {
+                    break Some(start + from);
+                }
+                // a word of more bytes
+                let end = start + memchr::memchr(b' ', &text.as_bytes()[start..]).unwrap_or(left);
+                self.any_word(&text[start..end]);
+                self.chars += usize::from(end < text.len());
+                return (end < text.len()).then_some(end + 1);
+            }
+            let own = bits(from, to);
+            let word = &text[start + from..start + to];
+            from = to + 1;
+            if beyond & own != 0 {
+                one_by_one |= own;
+                self.any_word(word);
+                if to == left {
+                    break None;
+                }
+                continue;
+            }
+            let (upper, lower) = (upper & own, lower & own);
+            let letters = upper | lower;
+            let first_letter = letters & letters.wrapping_neg();
+            let counts = WordCounts {
+                letters: letters.count_ones() as usize,
+                upper: upper.count_ones() as usize,
+                lower: lower.count_ones() as usize,
+                digits: (digits & own).count_ones() as usize,
+                first_letter_upper: upper & first_letter != 0,
+            };
+            self.word(word, counts, separators & own != 0);
+            if to == left {
+                break None;
+            }
         };
-        self.word(word, counts, count(SEPARATOR) > 0);
+        let read = bits(0, from.min(left).min(TOGETHER)) & !one_by_one;
+        let count = |mask: u64| (mask & read).count_ones() as usize;
+        self.chars += count(u64::MAX);
+        self.quotes += count(bytes.equal(b'"'));
+        self.commas += count(bytes.equal(b','));
+        self.separators += count(separators);
+        self.address |= count(bytes.equal(b'@')) > 0;
+        next
     }
 
     fn any_word(&mut self, word: &str) {
@@ -470,7 +447,7 @@ impl Counts {
     }
 
     /// Takes a word with its counts; `slash` tells whether it can hold one.
-    #[inline]
+    #[inline(always)]
     fn word(&mut self, word: &str, counts: WordCounts, slash: bool) {
         let WordCounts {
             letters,
@@ -578,6 +555,61 @@ mod tests {
     fn shape(text: &str) -> Shape {
         let terms = PageTerms::new(std::iter::once(text));
         Shape::of(text, terms.tokens(0))
+    }
+
+    #[test]
+    fn a_text_has_the_same_counts_sixty_four_bytes_at_a_time() {
+        let pieces = [
+            "Read",
+            "more:",
+            "A",
+            "the",
+            "10:30",
+            "2025",
+            "24.12.2025",
+            "\"Yes,\"",
+            "|",
+            "NASA",
+            "a/b>c",
+            "me@x.org",
+            "www.x.org",
+            "https://example.org/news",
+            "It's",
+            "",
+            "-",
+            "Stop.",
+            "WHY?",
+            "1st",
+            "Mc",
+            "$5",
+            "abcdefghijklmnopqrstuvwxyz",
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789abc",
+            "Abc,defghijklmnopqrstuvwxyz/abcdefghijklmnopqrstuvwxyz0123456789!",
+        ];
+        let mut state = 7u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        let mut long = "x".repeat(300);
+        long.push_str(" End.");
+        let texts = (0..4000).map(|_| {
+            let words: Vec<&str> = (0..next(16)).map(|_| pieces[next(pieces.len())]).collect();
+            words.join(" ")
+        });
+        for text in texts.chain([long]) {
+            let opened = || Counts {
+                opened: true,
+                ..Counts::default()
+            };
+            let (mut together, mut one_by_one) = (opened(), opened());
+            dispatch!(Level::new(), simd => together.read(simd, &text));
+            for (at, word) in text.split(' ').enumerate() {
+                one_by_one.chars += usize::from(at > 0);
+                one_by_one.any_word(word);
+            }
+            assert_eq!(together, one_by_one, "{text:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::analyzer::PageTerms;
 use crate::context::{Context, common, content_words, distance_step};
 use crate::html::{Document, ElementId, ElementName};
 use crate::segment::{Block, Markup};
-use crate::shape::{Shape, add1, add2, add3, flag, saturated, share_step, step};
+use crate::shape::{Shape, flag, saturated, share_step, step};
 use crate::vocabulary::{Family, Group, HashedMap, Sink, part};
 
 /// The tables of one HTML page that the features of its blocks are read from.
@@ -229,7 +229,7 @@ impl<'p> Structure<'p> {
             }
         }
         let links = link_step(markup.link_density);
-        add2(sink, &LINKS, links, self.shapes[block].length_step);
+        sink.add_steps(&LINKS, [links, self.shapes[block].length_step]);
         if let Some(tag) = path.first() {
             let hash = LINKS_TAG.hash3(
                 part(tag),
@@ -238,8 +238,8 @@ impl<'p> Structure<'p> {
             );
             sink.add(&LINKS_TAG, hash, || format!("{tag} {links} {length}"));
         }
-        add2(sink, &LINK_COUNT, (markup.links as usize).min(5), length);
-        add2(sink, &REPEATS, usize::from(markup.repeats), links);
+        sink.add_steps(&LINK_COUNT, [(markup.links as usize).min(5), length]);
+        sink.add_steps(&REPEATS, [usize::from(markup.repeats), links]);
         for (family, neighbour) in [(&BEFORE, block.checked_sub(1)), (&AFTER, Some(block + 1))] {
             let found = neighbour
                 .and_then(|at| self.blocks.get(at))
@@ -257,7 +257,7 @@ impl<'p> Structure<'p> {
                     );
                     sink.add(family, hash, || format!("{tag} {links} {}", usize::from(near)));
                 }
-                None => add1(sink, family, 9),
+                None => sink.add_steps(family, [9]),
             }
         }
     }
@@ -276,7 +276,7 @@ impl<'p> Structure<'p> {
                 } else {
                     share_step(both as f32 / alt.len().min(own.len()).max(1) as f32)
                 };
-                add2(sink, family, like, length);
+                sink.add_steps(family, [like, length]);
             }
         }
     }
@@ -291,13 +291,10 @@ impl<'p> Structure<'p> {
         let (kind, path) = address_kind(href, self.own_host.as_deref());
         let depth = path.split('/').filter(|part| !part.is_empty()).count();
         let digits = path.bytes().filter(u8::is_ascii_digit).count();
-        add3(sink, &ADDRESS, kind as usize, length, links);
-        add3(
-            sink,
+        sink.add_steps(&ADDRESS, [kind as usize, length, links]);
+        sink.add_steps(
             &ADDRESS_DEPTH,
-            depth.min(6),
-            step(digits as f32, &[0.5, 3.5, 7.5]),
-            length,
+            [depth.min(6), step(digits as f32, &[0.5, 3.5, 7.5]), length],
         );
         let slug = topic(path);
         let own = self.context.content(block);
@@ -306,7 +303,7 @@ impl<'p> Structure<'p> {
         } else {
             share_step(common(own, &slug) as f32 / own.len() as f32)
         };
-        add3(sink, &ADDRESS_WORDS, share, slug.len().min(6), length);
+        sink.add_steps(&ADDRESS_WORDS, [share, slug.len().min(6), length]);
         split_identifier(path.split(['?', '#']).next().unwrap_or(path), |word| {
             sink.add(&ADDRESS_WORD, ADDRESS_WORD.hash1(part(word)), || word.to_owned());
         });
@@ -341,7 +338,7 @@ impl<'p> Structure<'p> {
                 break;
             }
         }
-        add1(sink, &SECTIONS, found);
+        sink.add_steps(&SECTIONS, [found]);
     }
 
     fn page_title<S: Sink>(&self, block: usize, sink: &mut S) {
@@ -350,12 +347,13 @@ impl<'p> Structure<'p> {
         for (family, words) in [(&TITLE, &self.title), (&DESCRIPTION, &self.description)] {
             let both = common(own, words) as f32;
             if both > 0.0 {
-                add3(
-                    sink,
+                sink.add_steps(
                     family,
-                    share_step(both / own.len() as f32),
-                    share_step(both / words.len() as f32),
-                    length,
+                    [
+                        share_step(both / own.len() as f32),
+                        share_step(both / words.len() as f32),
+                        length,
+                    ],
                 );
             }
         }
@@ -364,7 +362,7 @@ impl<'p> Structure<'p> {
             Some(at) if at <= block => distance_step(block - at),
             Some(at) => 10 + distance_step(at - block),
         };
-        add2(sink, &FROM_H1, h1, length);
+        sink.add_steps(&FROM_H1, [h1, length]);
     }
 
     fn class_words<S: Sink>(&self, markup: &Markup, sink: &mut S) {
@@ -407,13 +405,13 @@ impl<'p> Structure<'p> {
                 let family = [&HOLDS_1, &HOLDS_2, &HOLDS_3, &HOLDS_4][level - 1];
                 let links = link_step(holds.link_words / holds.words.max(1.0));
                 let words = step(holds.words, &[5.0, 15.0, 40.0, 100.0, 300.0, 1000.0]);
-                add3(sink, family, links, words, length);
+                sink.add_steps(family, [links, words, length]);
                 let shares = [&SHARE_1, &SHARE_2, &SHARE_3, &SHARE_4][level - 1];
                 let mean = step(
                     holds.words / holds.blocks.max(1) as f32,
                     &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0],
                 );
-                add3(sink, shares, step(share, &[0.0, 0.1, 0.5, 0.9]), mean, length);
+                sink.add_steps(shares, [step(share, &[0.0, 0.1, 0.5, 0.9]), mean, length]);
             }
             level += 1;
             // nothing further up counts
@@ -422,16 +420,13 @@ impl<'p> Structure<'p> {
             }
         }
         let (steps, share) = steps_to_content.unwrap_or((20, 9));
-        add2(sink, &CONTENT, steps.min(20), length);
-        add3(sink, &CONTENT_SHARE, steps.min(20), share, length);
+        sink.add_steps(&CONTENT, [steps.min(20), length]);
+        sink.add_steps(&CONTENT_SHARE, [steps.min(20), share, length]);
         let (count, words) = self.paths.get(&markup.path).copied().unwrap_or_default();
         let mean = step(words / count.max(1) as f32, &[2.0, 4.0, 7.0, 12.0, 20.0, 35.0]);
-        add3(
-            sink,
+        sink.add_steps(
             &SAME_PATH,
-            step(count as f32, &[1.5, 3.5, 7.5, 15.5, 40.5]),
-            mean,
-            length,
+            [step(count as f32, &[1.5, 3.5, 7.5, 15.5, 40.5]), mean, length],
         );
     }
 }
@@ -560,40 +555,40 @@ const PATH_3: Family = Family::new("path-3", Group::Elements);
 const INSIDE: Family = Family::new("inside", Group::Elements);
 const ROLE: Family = Family::new("role", Group::Elements);
 const PROPERTY: Family = Family::new("itemprop", Group::Elements);
-const LINKS: Family = Family::new("links+length", Group::Elements);
+const LINKS: Family = Family::of_steps("links+length", Group::Elements);
 const LINKS_TAG: Family = Family::new("element+links+length", Group::Elements);
-const LINK_COUNT: Family = Family::new("link-count+length", Group::Elements);
-const REPEATS: Family = Family::new("repeats+links", Group::Elements);
+const LINK_COUNT: Family = Family::of_steps("link-count+length", Group::Elements);
+const REPEATS: Family = Family::of_steps("repeats+links", Group::Elements);
 const BEFORE: Family = Family::new("element-before", Group::Elements);
 const AFTER: Family = Family::new("element-after", Group::Elements);
-const PICTURE_BEFORE: Family = Family::new("picture-before", Group::Elements);
-const PICTURE_AFTER: Family = Family::new("picture-after", Group::Elements);
-const ADDRESS: Family = Family::new("address+length+links", Group::Elements);
-const ADDRESS_DEPTH: Family = Family::new("address-depth+digits+length", Group::Elements);
-const ADDRESS_WORDS: Family = Family::new("address-words-shared", Group::Elements);
+const PICTURE_BEFORE: Family = Family::of_steps("picture-before", Group::Elements);
+const PICTURE_AFTER: Family = Family::of_steps("picture-after", Group::Elements);
+const ADDRESS: Family = Family::of_steps("address+length+links", Group::Elements);
+const ADDRESS_DEPTH: Family = Family::of_steps("address-depth+digits+length", Group::Elements);
+const ADDRESS_WORDS: Family = Family::of_steps("address-words-shared", Group::Elements);
 const ADDRESS_WORD: Family = Family::new("address-word", Group::Classes);
 const SECTION: Family = Family::new("section", Group::Heading);
 const SECTION_PAIR: Family = Family::new("section-pair", Group::Heading);
-const SECTIONS: Family = Family::new("sections", Group::Heading);
-const TITLE: Family = Family::new("title", Group::Elements);
-const DESCRIPTION: Family = Family::new("description", Group::Elements);
-const FROM_H1: Family = Family::new("from-h1+length", Group::Elements);
+const SECTIONS: Family = Family::of_steps("sections", Group::Heading);
+const TITLE: Family = Family::of_steps("title", Group::Elements);
+const DESCRIPTION: Family = Family::of_steps("description", Group::Elements);
+const FROM_H1: Family = Family::of_steps("from-h1+length", Group::Elements);
 const CLASS: Family = Family::new("class", Group::Classes);
 const ID: Family = Family::new("id", Group::Classes);
 const CLASS_0: Family = Family::new("class-0", Group::Classes);
 const CLASS_1: Family = Family::new("class-1", Group::Classes);
 const CLASS_2: Family = Family::new("class-2", Group::Classes);
-const HOLDS_1: Family = Family::new("holds-1", Group::Containers);
-const HOLDS_2: Family = Family::new("holds-2", Group::Containers);
-const HOLDS_3: Family = Family::new("holds-3", Group::Containers);
-const HOLDS_4: Family = Family::new("holds-4", Group::Containers);
-const SHARE_1: Family = Family::new("share-1", Group::Containers);
-const SHARE_2: Family = Family::new("share-2", Group::Containers);
-const SHARE_3: Family = Family::new("share-3", Group::Containers);
-const SHARE_4: Family = Family::new("share-4", Group::Containers);
-const CONTENT: Family = Family::new("content-steps+length", Group::Containers);
-const CONTENT_SHARE: Family = Family::new("content-steps+share+length", Group::Containers);
-const SAME_PATH: Family = Family::new("same-path", Group::Containers);
+const HOLDS_1: Family = Family::of_steps("holds-1", Group::Containers);
+const HOLDS_2: Family = Family::of_steps("holds-2", Group::Containers);
+const HOLDS_3: Family = Family::of_steps("holds-3", Group::Containers);
+const HOLDS_4: Family = Family::of_steps("holds-4", Group::Containers);
+const SHARE_1: Family = Family::of_steps("share-1", Group::Containers);
+const SHARE_2: Family = Family::of_steps("share-2", Group::Containers);
+const SHARE_3: Family = Family::of_steps("share-3", Group::Containers);
+const SHARE_4: Family = Family::of_steps("share-4", Group::Containers);
+const CONTENT: Family = Family::of_steps("content-steps+length", Group::Containers);
+const CONTENT_SHARE: Family = Family::of_steps("content-steps+share+length", Group::Containers);
+const SAME_PATH: Family = Family::of_steps("same-path", Group::Containers);
 
 /// A link density as one of five steps.
 /// The names of what [`Structure::measures`] gives.

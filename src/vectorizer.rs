@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::segment::Segmented;
 use crate::shape::{self, Shape};
 use crate::structure::{self, Structure};
-use crate::vocabulary::{Family, Group, HashedMap, Sink, Vocabulary, hash_bytes};
+use crate::vocabulary::{Family, Group, HashedMap, NO_COLUMN, Sink, Vocabulary, hash_bytes};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::cell::RefCell;
 
 /// How blocks become vectors; part of a model, so that training and scoring agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -215,7 +215,7 @@ pub trait BlockSink: Sink {
 #[derive(Clone, Debug)]
 pub struct Vectorizer {
     recipe: Recipe,
-    scales: [f32; Group::ALL.len()],
+    scales: Scales,
 }
 
 impl Vectorizer {
@@ -226,7 +226,7 @@ impl Vectorizer {
     pub fn new(recipe: Recipe) -> Result<Self> {
         recipe.validate()?;
         let length = recipe.lengths.iter().map(|length| length * length).sum::<f32>().sqrt();
-        let scales = recipe.lengths.map(|group| group / length);
+        let scales = Scales::new(recipe.lengths.map(|group| group / length));
         Ok(Self { recipe, scales })
     }
 
@@ -447,41 +447,126 @@ impl<S: Sink> Sink for Chosen<'_, S> {
             self.sink.add(family, hash, spell);
         }
     }
+
+    #[inline(always)]
+    fn add_steps<const PARTS: usize>(&mut self, family: &'static Family, steps: [usize; PARTS]) {
+        if self.lengths[family.group.index()] > 0.0 {
+            self.sink.add_steps(family, steps);
+        }
+    }
 }
 
 /// Makes rows: looks features up, counts each column once, scales each group to its length, and hands each row to `take`.
 pub(crate) struct RowSink<'a, T> {
-    scales: &'a [f32; Group::ALL.len()],
+    scales: &'a Scales,
     vocabulary: &'a Vocabulary,
     take: T,
+    /// The features of the block at hand, by group.
+    features: [Features; Group::ALL.len()],
     /// The row of the block at hand.
     columns: Vec<u32>,
     values: Vec<f32>,
-    /// The features of the block at hand.
-    pending: Vec<u64>,
-    /// The groups of the features, and where in `pending` they stand; a group can come again.
-    runs: Vec<(Group, Range<usize>)>,
-    /// By feature of the block: its column.
-    found: Vec<u32>,
-    /// By column, with those that have none as the last: the block that it was found in last, by `mark`.
-    seen: Vec<u8>,
+    /// Which columns the block at hand has.
+    seen: Seen,
+}
+
+/// Columns that were found in a block.
+#[derive(Default)]
+struct Seen {
+    /// By column: the block that it was found in last, by `mark`.
+    marks: Vec<u8>,
     mark: u8,
 }
 
+thread_local! {
+    /// That of the page before: it is as large as the vocabulary, which takes longer to clear than a short page takes.
+    static SEEN: RefCell<Seen> = RefCell::default();
+}
+
+impl Seen {
+    /// Begins a block.
+    fn clear(&mut self) {
+        self.mark = self.mark.checked_add(1).unwrap_or_else(|| {
+            self.marks.fill(0);
+            1
+        });
+    }
+
+    /// Adds a column, which has a mark; returns whether it is new to the block.
+    #[inline(always)]
+    fn insert(&mut self, column: usize) -> bool {
+        let mark = &mut self.marks[column];
+        let is_new = *mark != self.mark;
+        *mark = self.mark;
+        is_new
+    }
+}
+
+impl<T> Drop for RowSink<'_, T> {
+    fn drop(&mut self) {
+        SEEN.set(std::mem::take(&mut self.seen));
+    }
+}
+
+/// The value of a feature by its group, and by how many features of that group the block has.
+#[derive(Clone, Debug)]
+pub(crate) struct Scales {
+    /// Length of each group's part of a vector.
+    lengths: [f32; Group::ALL.len()],
+    /// The values for the usual numbers of features, from none on; a square root and a division for each would take as long as the sums.
+    usual: Vec<[f32; Group::ALL.len()]>,
+}
+
+/// Features of a group that a block has at most, for nearly all blocks.
+const USUAL_FEATURES: usize = 128;
+
+impl Scales {
+    /// The values with which the groups' parts of a vector have these lengths.
+    pub fn new(lengths: [f32; Group::ALL.len()]) -> Self {
+        let usual = (0..USUAL_FEATURES)
+            .map(|features| lengths.map(|length| length / (features.max(1) as f32).sqrt()))
+            .collect();
+        Self { lengths, usual }
+    }
+
+    #[inline]
+    fn of(&self, group: usize, features: usize) -> f32 {
+        let usual = self.usual.get(features).map(|values| values[group]);
+        usual.unwrap_or_else(|| self.lengths[group] / (features as f32).sqrt())
+    }
+}
+
+/// The features of one group that a block has.
+#[derive(Default)]
+struct Features {
+    /// Hashes of those that can come again, and are looked up all together.
+    hashes: Vec<u64>,
+    /// Columns of those that a block has once.
+    steps: Vec<u32>,
+}
+
+impl Features {
+    fn len(&self) -> usize {
+        self.hashes.len() + self.steps.len()
+    }
+}
+
 impl<'a, T: FnMut((&[u32], &[f32]))> RowSink<'a, T> {
-    /// A sink that scales the groups by these numbers.
-    pub fn new(scales: &'a [f32; Group::ALL.len()], vocabulary: &'a Vocabulary, take: T) -> Self {
+    /// A sink that scales the groups so.
+    pub fn new(scales: &'a Scales, vocabulary: &'a Vocabulary, take: T) -> Self {
+        let mut seen = SEEN.take();
+        // the last one is for those that have no column
+        if seen.marks.len() <= vocabulary.len() {
+            seen.marks.resize(vocabulary.len() + 1, 0);
+        }
         Self {
             scales,
             vocabulary,
             take,
+            features: Default::default(),
             columns: Vec::new(),
             values: Vec::new(),
-            pending: Vec::new(),
-            runs: Vec::new(),
-            found: Vec::new(),
-            seen: vec![0; vocabulary.len() + 1],
-            mark: 1,
+            seen,
         }
     }
 }
@@ -489,54 +574,52 @@ impl<'a, T: FnMut((&[u32], &[f32]))> RowSink<'a, T> {
 impl<T: FnMut((&[u32], &[f32]))> Sink for RowSink<'_, T> {
     #[inline]
     fn add(&mut self, family: &'static Family, hash: u64, _: impl FnOnce() -> String) {
-        let at = self.pending.len();
-        match self.runs.last_mut() {
-            Some((group, run)) if *group == family.group => run.end = at + 1,
-            _ => self.runs.push((family.group, at..at + 1)),
-        }
-        self.pending.push(hash);
+        self.features[family.group.index()].hashes.push(hash);
+    }
+
+    #[inline(always)]
+    fn add_steps<const PARTS: usize>(&mut self, family: &'static Family, steps: [usize; PARTS]) {
+        let column = self.vocabulary.step_column(family, steps);
+        self.features[family.group.index()].steps.push(column);
     }
 }
 
 impl<T: FnMut((&[u32], &[f32]))> BlockSink for RowSink<'_, T> {
     fn end_block(&mut self) {
-        let count = self.pending.len();
-        if self.found.len() < count {
-            self.found.resize(count, 0);
+        let lengths = self.features.each_ref().map(Features::len);
+        let count = lengths.iter().sum();
+        if self.columns.len() < count {
             self.columns.resize(count, 0);
             self.values.resize(count, 0.0);
         }
-        let found = &mut self.found[..count];
         let (columns, values) = (&mut self.columns[..count], &mut self.values[..count]);
-        // all together, so that no look-up waits for another
-        for (column, hash) in found.iter_mut().zip(&self.pending) {
-            *column = self.vocabulary.column_or_none(*hash);
-        }
-        let mut counts = [0usize; Group::ALL.len()];
-        for (group, run) in &self.runs {
-            counts[group.index()] += run.len();
-        }
-        self.runs.sort_by_key(|(group, _)| *group);
-        let none = self.seen.len() - 1;
-        self.seen[none] = self.mark;
+        self.seen.clear();
+        let none = self.vocabulary.len();
+        self.seen.insert(none);
         let mut kept = 0;
-        for (group, run) in self.runs.drain(..) {
+        for ((group, features), length) in self.features.iter_mut().enumerate().zip(lengths) {
+            if length == 0 {
+                continue;
+            }
             let first = kept;
             // no branch depends on what is found: half of the features are not, in no order that could be foreseen
-            for column in &found[run] {
-                let seen = &mut self.seen[(*column as usize).min(none)];
-                columns[kept] = *column;
-                kept += usize::from(*seen != self.mark);
-                *seen = self.mark;
+            let found = &mut columns[first..];
+            for (column, hash) in found.iter_mut().zip(&features.hashes) {
+                *column = self.vocabulary.column_or_none(*hash);
             }
-            values[first..kept].fill(self.scales[group.index()] / (counts[group.index()] as f32).sqrt());
+            for at in first..first + features.hashes.len() {
+                let column = columns[at];
+                columns[kept] = column;
+                kept += usize::from(self.seen.insert((column as usize).min(none)));
+            }
+            for column in features.steps.drain(..) {
+                columns[kept] = column;
+                kept += usize::from(column != NO_COLUMN);
+            }
+            features.hashes.clear();
+            values[first..kept].fill(self.scales.of(group, length));
         }
-        self.pending.clear();
         (self.take)((&columns[..kept], &values[..kept]));
-        self.mark = self.mark.checked_add(1).unwrap_or_else(|| {
-            self.seen.fill(0);
-            1
-        });
     }
 }
 
@@ -757,7 +840,8 @@ mod tests {
         static ELEMENT: Family = Family::new("e", Group::Elements);
         let vocabulary = Vocabulary::new(["e=x", "h=x", "h=y"]);
         let mut rows = SparseMatrix::new();
-        let mut sink = RowSink::new(&[1.0; Group::ALL.len()], &vocabulary, |row| rows.push_row(row));
+        let scales = Scales::new([1.0; Group::ALL.len()]);
+        let mut sink = RowSink::new(&scales, &vocabulary, |row| rows.push_row(row));
         let mut add = |family: &'static Family, word: &str| {
             sink.add(family, family.hash1(crate::vocabulary::part(word)), || word.to_owned());
         };
@@ -768,6 +852,7 @@ mod tests {
         add(&HEADING, "unknown");
         sink.end_block();
         sink.end_block();
+        drop(sink);
         assert_eq!(rows.row(0), (&[1, 2, 0][..], &[0.5, 0.5, 1.0][..]));
         assert_eq!(rows.row(1), (&[][..], &[][..]));
     }

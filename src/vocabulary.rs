@@ -93,6 +93,99 @@ pub struct Family {
     /// The group that its features are scaled with.
     pub group: Group,
     seed: u64,
+    /// Its place in [`STEP_FAMILIES`], if it is one of them.
+    steps: Option<usize>,
+}
+
+/// The families whose parts are numbers, and how many of them a feature has: their columns are found by these numbers, without a hash.
+const STEP_FAMILIES: [(&str, usize); 63] = [
+    // shape
+    ("length", 1),
+    ("chars", 1),
+    ("ending", 1),
+    ("opening", 1),
+    ("capitalized", 1),
+    ("capitals", 1),
+    ("digits", 1),
+    ("sentences", 1),
+    ("quotes", 1),
+    ("commas", 1),
+    ("separators", 1),
+    ("short-words", 1),
+    ("opening-capitals", 2),
+    ("year-clock-address", 2),
+    ("length+ending", 2),
+    ("length+opening", 2),
+    ("length+capitalized", 2),
+    // position
+    ("tenth+length", 2),
+    ("from-start", 1),
+    ("from-end", 1),
+    ("paragraphs-before+after", 2),
+    ("paragraphs-before+after+length", 3),
+    ("since-paragraph+length", 2),
+    ("until-paragraph+length", 2),
+    ("since+until-paragraph", 2),
+    ("page-blocks", 1),
+    // overlap
+    ("repeat+length", 2),
+    ("same-opening+length", 2),
+    ("twin-before+length", 2),
+    ("twin-after+length", 2),
+    ("shared+length", 2),
+    ("shared-with-paragraphs+length", 2),
+    // heading
+    ("heading-distance", 2),
+    ("sections", 1),
+    // neighbours
+    ("before", 2),
+    ("after", 2),
+    ("before-2", 2),
+    ("after-2", 2),
+    ("lengths", 3),
+    ("lengths-around", 3),
+    ("density", 3),
+    // elements
+    ("links+length", 2),
+    ("link-count+length", 2),
+    ("repeats+links", 2),
+    ("picture-before", 2),
+    ("picture-after", 2),
+    ("address+length+links", 3),
+    ("address-depth+digits+length", 3),
+    ("address-words-shared", 3),
+    ("title", 3),
+    ("description", 3),
+    ("from-h1+length", 2),
+    // containers
+    ("holds-1", 3),
+    ("holds-2", 3),
+    ("holds-3", 3),
+    ("holds-4", 3),
+    ("share-1", 3),
+    ("share-2", 3),
+    ("share-3", 3),
+    ("share-4", 3),
+    ("content-steps+length", 2),
+    ("content-steps+share+length", 3),
+    ("same-path", 3),
+];
+
+/// The place of a family in [`STEP_FAMILIES`].
+const fn step_family(name: &str) -> Option<usize> {
+    let mut at = 0;
+    while at < STEP_FAMILIES.len() {
+        let (known, name) = (STEP_FAMILIES[at].0.as_bytes(), name.as_bytes());
+        let mut same = 0;
+        while same < name.len() && same < known.len() && name[same] == known[same] {
+            same += 1;
+        }
+        if same == name.len() && same == known.len() {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 impl Family {
@@ -102,6 +195,20 @@ impl Family {
             name,
             group,
             seed: hash_bytes(name.as_bytes()),
+            steps: None,
+        }
+    }
+
+    /// A family whose parts are numbers.
+    ///
+    /// # Panics
+    /// When it is none of those that are known; where it is a constant, the compiler says so.
+    pub const fn of_steps(name: &'static str, group: Group) -> Self {
+        let steps = step_family(name);
+        assert!(steps.is_some(), "a family that stands in STEP_FAMILIES");
+        Self {
+            steps,
+            ..Self::new(name, group)
         }
     }
 
@@ -182,6 +289,13 @@ pub fn hash_of_spelling(spelling: &str) -> u64 {
 pub trait Sink {
     /// Takes one feature. `spell` gives its parts, separated by single spaces; it is called only when a spelling is wanted.
     fn add(&mut self, family: &'static Family, hash: u64, spell: impl FnOnce() -> String);
+
+    /// Takes one feature whose parts are these numbers.
+    #[inline]
+    fn add_steps<const PARTS: usize>(&mut self, family: &'static Family, steps: [usize; PARTS]) {
+        let hash = family.hash_all(steps.map(number));
+        self.add(family, hash, || steps.map(number_spelling).join(" "));
+    }
 }
 
 /// A hasher for keys that are hashes already.
@@ -215,6 +329,7 @@ pub struct Vocabulary {
     /// By column: where its spelling ends in `joined`.
     ends: Vec<u32>,
     columns: ColumnTable,
+    steps: StepTable,
 }
 
 /// Hashes to columns, by hash and displace: a hash's bucket tells how far its features are moved, so that each has a slot of its
@@ -306,6 +421,108 @@ impl ColumnTable {
     }
 }
 
+/// Columns by the numbers that features of [`STEP_FAMILIES`] are made of.
+#[derive(Clone, Debug)]
+struct StepTable {
+    /// By family; `None` for one that has too many numbers.
+    families: [Option<Steps>; STEP_FAMILIES.len()],
+    /// Of all families, one behind the other; for each, row-major with its sizes as shape.
+    columns: Vec<u32>,
+}
+
+/// Where the columns of one family stand in a [`StepTable`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Steps {
+    first: usize,
+    /// One more than the largest number of each part; 1 for parts that the family does not have; 0 for a family without features.
+    sizes: [usize; MOST_PARTS],
+}
+
+/// Most parts of a feature of [`STEP_FAMILIES`].
+const MOST_PARTS: usize = 3;
+
+/// Most numbers of a family that are kept in a table (chosen: some 20 times what the largest family has); one with more of them is
+/// looked up by hash.
+const MOST_STEPS: usize = 1 << 16;
+
+impl StepTable {
+    /// The table of the features with these spellings, in the order of their columns. Of two equal spellings the first counts.
+    fn new<'a>(spellings: impl Iterator<Item = &'a str>) -> Self {
+        let mut features: Vec<Vec<([usize; MOST_PARTS], u32)>> = vec![Vec::new(); STEP_FAMILIES.len()];
+        let known: HashMap<&str, usize> = STEP_FAMILIES
+            .iter()
+            .enumerate()
+            .map(|(at, (name, _))| (*name, at))
+            .collect();
+        // features of a family stand together
+        let mut last = ("", None);
+        for (column, spelling) in (0..).zip(spellings) {
+            let Some((name, parts)) = spelling.split_once('=') else {
+                continue;
+            };
+            if last.0 != name {
+                last = (name, known.get(name).copied());
+            }
+            if let Some(family) = last.1
+                && let Some(steps) = steps_of_spelling(parts, STEP_FAMILIES[family].1)
+            {
+                features[family].push((steps, column));
+            }
+        }
+        let mut table = Self {
+            families: [None; STEP_FAMILIES.len()],
+            columns: Vec::new(),
+        };
+        for (family, features) in table.families.iter_mut().zip(features) {
+            let mut sizes = [0; MOST_PARTS];
+            for (steps, _) in &features {
+                for (size, step) in sizes.iter_mut().zip(steps) {
+                    *size = (*size).max(step + 1);
+                }
+            }
+            let [_, second, third] = sizes;
+            let count: usize = sizes.iter().product();
+            let first = table.columns.len();
+            let fits = count <= MOST_STEPS;
+            *family = fits.then_some(Steps { first, sizes });
+            if !fits {
+                continue;
+            }
+            table.columns.resize(first + count, NO_COLUMN);
+            for ([a, b, c], column) in features.into_iter().rev() {
+                table.columns[first + (a * second + b) * third + c] = column;
+            }
+        }
+        table
+    }
+
+    /// The column of a feature of the family at a place, [`NO_COLUMN`] when it has none; `None` when the table does not have the family.
+    #[inline(always)]
+    fn get<const PARTS: usize>(&self, family: usize, steps: [usize; PARTS]) -> Option<u32> {
+        let Steps { first, sizes } = self.families[family]?;
+        let (mut at, mut inside) = (0, true);
+        for (step, size) in steps.into_iter().zip(sizes) {
+            let step = step.min(NUMBERS.len() - 1);
+            inside &= step < size;
+            at = at * size + step;
+        }
+        Some(if inside { self.columns[first + at] } else { NO_COLUMN })
+    }
+}
+
+/// The numbers of a spelling's parts, if they are this many in the way that [`number_spelling`] writes them; beyond them zeros.
+fn steps_of_spelling(parts: &str, count: usize) -> Option<[usize; MOST_PARTS]> {
+    let mut steps = [0; MOST_PARTS];
+    let mut found = 0;
+    for part in parts.split(' ') {
+        let step = part.parse().ok().filter(|step| *step < NUMBERS.len())?;
+        *steps.get_mut(found)? = step;
+        // "07" and "+7" are other spellings
+        found += usize::from(number(step) == crate::vocabulary::part(part));
+    }
+    (found == count).then_some(steps)
+}
+
 impl Default for Vocabulary {
     fn default() -> Self {
         Self::from_lines(String::new())
@@ -345,8 +562,15 @@ impl Vocabulary {
                 hash_of_spelling(spelling)
             })
             .collect();
+        let mut start = 0;
+        let spellings = ends.iter().map(|end| {
+            let spelling = &joined[start..*end as usize];
+            start = *end as usize + 1;
+            spelling
+        });
         Self {
             columns: ColumnTable::new(&hashes),
+            steps: StepTable::new(spellings),
             joined,
             ends,
         }
@@ -391,6 +615,16 @@ impl Vocabulary {
     #[inline]
     pub fn column_or_none(&self, hash: u64) -> u32 {
         self.columns.get(hash)
+    }
+
+    /// The column of the feature of a family with these numbers as parts, [`NO_COLUMN`] for none.
+    #[inline(always)]
+    pub fn step_column<const PARTS: usize>(&self, family: &Family, steps: [usize; PARTS]) -> u32 {
+        let in_table = family
+            .steps
+            .filter(|place| STEP_FAMILIES[*place].1 == PARTS)
+            .and_then(|place| self.steps.get(place, steps));
+        in_table.unwrap_or_else(|| self.column_or_none(family.hash_all(steps.map(number))))
     }
 }
 
@@ -453,6 +687,45 @@ mod tests {
                 "{spelling}"
             );
             assert_eq!(vocabulary.column(hash_of_spelling(&format!("{spelling} x"))), None);
+        }
+    }
+
+    #[test]
+    fn features_of_steps_are_found_by_their_numbers_as_by_their_hash() {
+        const SHARED: Family = Family::of_steps("shared+length", Group::Overlap);
+        const DISTANCE: Family = Family::of_steps("heading-distance", Group::Heading);
+        const LENGTHS: Family = Family::of_steps("lengths", Group::Neighbours);
+        const BEFORE: Family = Family::of_steps("before", Group::Neighbours);
+        // spellings of no feature, a feature of fewer parts, and a family with too many numbers for a table
+        let vocabulary = Vocabulary::new([
+            "shared+length=07 1",
+            "shared+length=1",
+            "shared+length=7 2",
+            "shared+length=0 99",
+            "shared+length=7 2",
+            "shared+length=1 2 3 4",
+            "heading-distance=9",
+            "heading-distance=3 4",
+            "lengths=99 99 99",
+            "lengths=0 1 2",
+            "w=1 2",
+        ]);
+        let column = |family: &Family, steps| vocabulary.step_column::<2>(family, steps);
+        assert_eq!(column(&SHARED, [7, 2]), 2);
+        assert_eq!(column(&SHARED, [0, 99]), 3);
+        assert_eq!(column(&SHARED, [0, 1234]), 3);
+        assert_eq!(column(&SHARED, [7, 1]), NO_COLUMN);
+        assert_eq!(column(&SHARED, [8, 0]), NO_COLUMN);
+        assert_eq!(column(&BEFORE, [0, 0]), NO_COLUMN);
+        assert_eq!(column(&DISTANCE, [3, 4]), 7);
+        assert_eq!(vocabulary.step_column(&DISTANCE, [9]), 6);
+        assert_eq!(vocabulary.step_column(&LENGTHS, [99, 99, 99]), 8);
+        assert_eq!(vocabulary.step_column(&LENGTHS, [0, 1, 2]), 9);
+        for a in 0..100 {
+            for b in 0..100 {
+                let by_hash = vocabulary.column_or_none(SHARED.hash2(number(a), number(b)));
+                assert_eq!(column(&SHARED, [a, b]), by_hash, "{a} {b}");
+            }
         }
     }
 

@@ -6,15 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 36] = [
+const ROOMS: [(&str, &[&str]); 37] = [
     ("label", &["error"]),
     ("error", &["label"]),
+    ("ascii", &["label", "error"]),
     ("page", &["label", "error"]),
     ("html", &["label", "error"]),
-    ("segment", &["label", "error", "page", "html"]),
+    ("segment", &["label", "error", "ascii", "page", "html"]),
     ("vocabulary", &["label", "error"]),
-    ("analyzer", &["label", "error", "vocabulary"]),
-    ("shape", &["label", "error", "segment", "vocabulary", "analyzer"]),
+    ("analyzer", &["label", "error", "vocabulary", "ascii"]),
+    (
+        "shape",
+        &["label", "error", "segment", "vocabulary", "ascii", "analyzer"],
+    ),
     (
         "context",
         &["label", "error", "segment", "vocabulary", "analyzer", "shape"],
@@ -195,7 +199,17 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("linfa", &["ngram_fit.rs", "page_fit.rs"]),
     ("argmin", &["ngram_fit.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
-    ("fearless_simd", &["convolution.rs", "page_model.rs"]),
+    (
+        "fearless_simd",
+        &[
+            "ascii.rs",
+            "segment.rs",
+            "analyzer.rs",
+            "shape.rs",
+            "convolution.rs",
+            "page_model.rs",
+        ],
+    ),
     ("regex_syntax", &["evaluate.rs"]),
     ("statrs", &["risk.rs"]),
     ("html5gum", &["html.rs"]),
