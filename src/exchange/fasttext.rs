@@ -13,7 +13,7 @@ pub(super) const PREFIX: &str = "__label__";
 /// The word that ends a line.
 const END_OF_LINE: &str = "</s>";
 
-/// Makes a word another one: zero width, and white space to us alone.
+/// Makes a word another one: of zero width, and in no block, as it is white space to us alone.
 const GUARD: char = '\u{200b}';
 
 /// A blank line ends a page.
@@ -107,6 +107,13 @@ impl Lines {
     }
 }
 
+/// The text that was [`guarded`].
+fn unguarded(text: &str) -> String {
+    [PREFIX, END_OF_LINE].into_iter().fold(text.to_owned(), |text, word| {
+        text.replace(&format!("{GUARD}{word}"), word)
+    })
+}
+
 /// The label of a line, if it has one, and its text.
 fn parse(line: &[u8]) -> Result<(Option<String>, String), String> {
     let line = std::str::from_utf8(line).map_err(|error| format!("no UTF-8: {error}"))?;
@@ -132,7 +139,7 @@ fn parse(line: &[u8]) -> Result<(Option<String>, String), String> {
         Some(label) if !is_valid_name(label) => Err(format!(
             "the label {label:?} is empty or holds white space, `,` or `=`; rename it"
         )),
-        label => Ok((label.map(str::to_owned), words.join(" "))),
+        label => Ok((label.map(str::to_owned), unguarded(&words.join(" ")))),
     }
 }
 
@@ -206,7 +213,7 @@ mod tests {
 
     #[test]
     fn words_that_mean_more_to_fasttext_are_guarded_and_come_back() {
-        let text = "__label__x is a word, so is </s> but not x__label__x or </s>. \0__label__y";
+        let text = "__label__x is a word, so is </s> but not x__label__x or </s>. \0__label__y \0</s>\0";
         let guarded = guarded(text);
         let words: Vec<&str> = guarded.split([' ', '\0']).collect();
         assert!(
@@ -216,9 +223,6 @@ mod tests {
             "{guarded}"
         );
         let page = &pages(&format!("__label__body {guarded}\n"))[0];
-        assert_eq!(
-            page.block_labels(None).unwrap().blocks[0].0,
-            text.replace("\0_", "\0 _")
-        );
+        assert_eq!(page.block_labels(None).unwrap().blocks[0].0, text);
     }
 }
