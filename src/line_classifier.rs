@@ -159,7 +159,7 @@ impl LineClassifier {
         let mut logs = [0.0; LABELS];
         for portion in lines.chunks(PORTION) {
             self.vectorizer.for_each_row(portion, &self.vocabulary, |row| {
-                scores.push((!row.0.is_empty()).then(|| {
+                scores.push((!row.is_empty()).then(|| {
                     self.ngram.row_log_probabilities(row, &mut logs);
                     logs[self.scored.index()].exp()
                 }));

@@ -4,7 +4,7 @@
 
 use crate::analyzer::{PageTerms, Token, TokenKind};
 use crate::error::{Error, Result};
-use crate::vectorizer::{BlockSink, RowSink, Scales, SparseMatrix, char_ngrams_of, word_ngrams_of};
+use crate::vectorizer::{BlockSink, Row, RowSink, Scales, SparseMatrix, char_ngrams_of, word_ngrams_of};
 use crate::vocabulary::{Family, Group, Sink, Vocabulary, number, number_spelling, part};
 use serde::{Deserialize, Serialize};
 
@@ -173,8 +173,8 @@ impl LineVectorizer {
         rows
     }
 
-    /// Hands over the columns and values of each row that [`LineVectorizer::transform`] would give, in order.
-    pub fn for_each_row(&self, lines: &[&str], vocabulary: &Vocabulary, take: impl FnMut((&[u32], &[f32]))) {
+    /// Hands over each row that [`LineVectorizer::transform`] would give, in order.
+    pub fn for_each_row(&self, lines: &[&str], vocabulary: &Vocabulary, take: impl FnMut(Row<'_>)) {
         self.visit(lines, &mut RowSink::new(&self.scales, vocabulary, take));
     }
 

@@ -2,14 +2,14 @@
 //!
 //! Weights are kept in half precision in a model file; a model that was just trained is rounded the same way, so both score alike.
 
-use crate::vectorizer::SparseMatrix;
+use crate::vectorizer::{Row, SparseMatrix};
 use ndarray::Array2;
 
 /// A multinomial logistic regression over sparse rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NgramModel {
     labels: usize,
-    /// Row-major, shape (columns, labels).
+    /// Row-major, shape (columns + 1, labels); the last row, which stands for no column, is of zeros.
     weights: Vec<f32>,
     /// One for each label.
     intercept: Vec<f64>,
@@ -20,12 +20,13 @@ impl NgramModel {
     ///
     /// # Panics
     /// When the weights are no multiple of the labels.
-    pub fn new(weights: Vec<f32>, intercept: Vec<f64>) -> Self {
+    pub fn new(mut weights: Vec<f32>, intercept: Vec<f64>) -> Self {
         let labels = intercept.len();
         assert!(
             labels > 0 && weights.len().is_multiple_of(labels),
             "weights have shape (columns, labels)"
         );
+        weights.resize(weights.len() + labels, 0.0);
         Self {
             labels,
             weights,
@@ -35,7 +36,7 @@ impl NgramModel {
 
     /// Number of columns.
     pub fn columns(&self) -> usize {
-        self.weights.len() / self.labels
+        self.weights.len() / self.labels - 1
     }
 
     /// Number of labels.
@@ -45,7 +46,7 @@ impl NgramModel {
 
     /// The weights, row-major, shape (columns, labels).
     pub fn weights(&self) -> &[f32] {
-        &self.weights
+        &self.weights[..self.weights.len() - self.labels]
     }
 
     /// The intercepts, one for each label.
@@ -57,49 +58,58 @@ impl NgramModel {
     pub fn log_probabilities(&self, rows: &SparseMatrix) -> Array2<f64> {
         let mut scores = Array2::zeros((rows.rows(), self.labels));
         for (row, mut out) in scores.rows_mut().into_iter().enumerate() {
-            self.row_log_probabilities(rows.row(row), out.as_slice_mut().unwrap_or_default());
+            let (mut columns, values) = rows.row(row);
+            // entries of one group of features have the same value
+            let groups = values.chunk_by(|a, b| a == b).map(|values| {
+                let (group, rest) = columns.split_at(values.len());
+                columns = rest;
+                (values[0], group)
+            });
+            let out = out.as_slice_mut().unwrap_or_default();
+            self.scores_into(groups, out);
+            log_softmax(out);
         }
         scores
     }
 
-    /// The same for the columns and values of one row, into a slice with a number for each label.
+    /// The same for one row, into a slice with a number for each label.
     ///
     /// # Panics
-    /// When the slice has another length.
+    /// When the slice has another length, or the row is of a larger vocabulary.
     #[inline]
-    pub fn row_log_probabilities(&self, row: (&[u32], &[f32]), out: &mut [f64]) {
-        self.scores_into(row, out);
+    pub fn row_log_probabilities(&self, row: Row<'_>, out: &mut [f64]) {
+        self.scores_into(row.groups(), out);
         log_softmax(out);
     }
 
-    /// The scores of one row before normalisation: intercept plus the sum of all contributions.
-    fn scores_into(&self, row: (&[u32], &[f32]), out: &mut [f64]) {
+    /// The scores of one row before normalisation: intercept plus the value of each group times the sum of its weights.
+    #[inline]
+    fn scores_into<'r>(&self, groups: impl Iterator<Item = (f32, &'r [u32])>, out: &mut [f64]) {
         out.copy_from_slice(&self.intercept);
         // the usual numbers of labels have code of their own, which keeps the sums in registers
         match self.labels {
-            2 => self.add_contributions::<2>(row, out),
-            3 => self.add_contributions::<3>(row, out),
-            4 => self.add_contributions::<4>(row, out),
+            2 => self.add_groups::<2>(groups, out),
+            3 => self.add_groups::<3>(groups, out),
+            4 => self.add_groups::<4>(groups, out),
             labels => {
-                for (column, value) in row.0.iter().zip(row.1) {
-                    let weights = &self.weights[*column as usize * labels..][..labels];
-                    for (score, weight) in out.iter_mut().zip(weights) {
-                        *score += f64::from(*value) * f64::from(*weight);
+                for (value, columns) in groups {
+                    for column in columns {
+                        let weights = &self.weights[*column as usize * labels..][..labels];
+                        for (score, weight) in out.iter_mut().zip(weights) {
+                            *score += f64::from(value) * f64::from(*weight);
+                        }
                     }
                 }
             }
         }
     }
 
-    fn add_contributions<const L: usize>(&self, (columns, values): (&[u32], &[f32]), out: &mut [f64]) {
+    #[inline]
+    fn add_groups<'r, const L: usize>(&self, groups: impl Iterator<Item = (f32, &'r [u32])>, out: &mut [f64]) {
         let (weights, _) = self.weights.as_chunks::<L>();
-        // entries of one group of features have the same value: their weights are summed first
-        let mut rest = columns;
-        for values in values.chunk_by(|a, b| a == b) {
-            let (run, after) = rest.split_at(values.len());
-            rest = after;
-            for (score, sum) in out.iter_mut().zip(sum_of_rows(weights, run)) {
-                *score += f64::from(values[0]) * f64::from(sum);
+        for (value, columns) in groups {
+            for (score, sum) in out.iter_mut().zip(sum_of_rows(weights, columns)) {
+                *score += f64::from(value) * f64::from(sum);
             }
         }
     }

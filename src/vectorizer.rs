@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::segment::Segmented;
 use crate::shape::{self, Shape};
 use crate::structure::{self, Structure};
-use crate::vocabulary::{Family, Group, HashedMap, NO_COLUMN, Sink, Vocabulary, hash_bytes};
+use crate::vocabulary::{Family, Group, HashedMap, Sink, Vocabulary, hash_bytes};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 
@@ -151,11 +151,9 @@ impl SparseMatrix {
         self.offsets.push(self.columns.len());
     }
 
-    /// Appends a row of these columns and values.
-    pub(crate) fn push_row(&mut self, (columns, values): (&[u32], &[f32])) {
-        self.columns.extend_from_slice(columns);
-        self.values.extend_from_slice(values);
-        self.offsets.push(self.columns.len());
+    /// Appends a row of features.
+    pub(crate) fn push_row(&mut self, row: Row<'_>) {
+        self.push(row.entries());
     }
 
     /// Appends the rows of another matrix.
@@ -165,6 +163,41 @@ impl SparseMatrix {
         self.values.extend_from_slice(&other.values);
         self.offsets
             .extend(other.offsets[1..].iter().map(|offset| base + offset));
+    }
+}
+
+/// The features of one block, as they come: those of a group one behind the other, all with one value.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'r> {
+    /// One for each feature; `none` for one that has no column, and for one that stands in the row already.
+    columns: &'r [u32],
+    /// Where the features of each group end, and their value.
+    groups: &'r [(usize, f32)],
+    none: u32,
+}
+
+impl<'r> Row<'r> {
+    /// The value and the columns of each group. A column that is the number of the vocabulary's columns stands for nothing.
+    #[inline]
+    pub fn groups(self) -> impl Iterator<Item = (f32, &'r [u32])> {
+        let mut start = 0;
+        self.groups.iter().map(move |(end, value)| {
+            let columns = &self.columns[start..*end];
+            start = *end;
+            (*value, columns)
+        })
+    }
+
+    /// The columns and values that are stored.
+    pub fn entries(self) -> impl Iterator<Item = (u32, f32)> {
+        let known = move |column: &u32| *column != self.none;
+        self.groups()
+            .flat_map(move |(value, columns)| columns.iter().copied().filter(known).map(move |column| (column, value)))
+    }
+
+    /// Whether nothing is stored.
+    pub fn is_empty(self) -> bool {
+        self.columns.iter().all(|column| *column == self.none)
     }
 }
 
@@ -243,13 +276,12 @@ impl Vectorizer {
         Vectors { rows, facts, language }
     }
 
-    /// Hands over the columns and values of each row that [`Vectorizer::transform`] would give, in order; returns the page's language and
-    /// the blocks' facts.
+    /// Hands over each row that [`Vectorizer::transform`] would give, in order; returns the page's language and the blocks' facts.
     pub fn for_each_row(
         &self,
         segmented: &Segmented,
         vocabulary: &Vocabulary,
-        take: impl FnMut((&[u32], &[f32])),
+        take: impl FnMut(Row<'_>),
     ) -> (Language, Vec<BlockFacts>) {
         self.visit(segmented, &mut RowSink::new(&self.scales, vocabulary, take))
     }
@@ -465,7 +497,7 @@ pub(crate) struct RowSink<'a, T> {
     features: [Features; Group::ALL.len()],
     /// The row of the block at hand.
     columns: Vec<u32>,
-    values: Vec<f32>,
+    groups: Vec<(usize, f32)>,
     /// Which columns the block at hand has.
     seen: Seen,
 }
@@ -545,13 +577,7 @@ struct Features {
     steps: Vec<u32>,
 }
 
-impl Features {
-    fn len(&self) -> usize {
-        self.hashes.len() + self.steps.len()
-    }
-}
-
-impl<'a, T: FnMut((&[u32], &[f32]))> RowSink<'a, T> {
+impl<'a, T: FnMut(Row<'_>)> RowSink<'a, T> {
     /// A sink that scales the groups so.
     pub fn new(scales: &'a Scales, vocabulary: &'a Vocabulary, take: T) -> Self {
         let mut seen = SEEN.take();
@@ -565,13 +591,13 @@ impl<'a, T: FnMut((&[u32], &[f32]))> RowSink<'a, T> {
             take,
             features: Default::default(),
             columns: Vec::new(),
-            values: Vec::new(),
+            groups: Vec::new(),
             seen,
         }
     }
 }
 
-impl<T: FnMut((&[u32], &[f32]))> Sink for RowSink<'_, T> {
+impl<T: FnMut(Row<'_>)> Sink for RowSink<'_, T> {
     #[inline]
     fn add(&mut self, family: &'static Family, hash: u64, _: impl FnOnce() -> String) {
         self.features[family.group.index()].hashes.push(hash);
@@ -584,42 +610,36 @@ impl<T: FnMut((&[u32], &[f32]))> Sink for RowSink<'_, T> {
     }
 }
 
-impl<T: FnMut((&[u32], &[f32]))> BlockSink for RowSink<'_, T> {
+impl<T: FnMut(Row<'_>)> BlockSink for RowSink<'_, T> {
     fn end_block(&mut self) {
-        let lengths = self.features.each_ref().map(Features::len);
-        let count = lengths.iter().sum();
-        if self.columns.len() < count {
-            self.columns.resize(count, 0);
-            self.values.resize(count, 0.0);
-        }
-        let (columns, values) = (&mut self.columns[..count], &mut self.values[..count]);
         self.seen.clear();
-        let none = self.vocabulary.len();
-        self.seen.insert(none);
-        let mut kept = 0;
-        for ((group, features), length) in self.features.iter_mut().enumerate().zip(lengths) {
-            if length == 0 {
+        let none = self.vocabulary.len() as u32;
+        self.seen.insert(none as usize);
+        self.columns.clear();
+        self.groups.clear();
+        for (group, features) in self.features.iter_mut().enumerate() {
+            let count = features.hashes.len() + features.steps.len();
+            if count == 0 {
                 continue;
             }
-            let first = kept;
             // no branch depends on what is found: half of the features are not, in no order that could be foreseen
-            let found = &mut columns[first..];
-            for (column, hash) in found.iter_mut().zip(&features.hashes) {
-                *column = self.vocabulary.column_or_none(*hash);
-            }
-            for at in first..first + features.hashes.len() {
-                let column = columns[at];
-                columns[kept] = column;
-                kept += usize::from(self.seen.insert((column as usize).min(none)));
-            }
-            for column in features.steps.drain(..) {
-                columns[kept] = column;
-                kept += usize::from(column != NO_COLUMN);
-            }
-            features.hashes.clear();
-            values[first..kept].fill(self.scales.of(group, length));
+            self.columns.extend(features.hashes.drain(..).map(|hash| {
+                let column = self.vocabulary.column_or_none(hash).min(none);
+                if self.seen.insert(column as usize) {
+                    column
+                } else {
+                    none
+                }
+            }));
+            self.columns
+                .extend(features.steps.drain(..).map(|column| column.min(none)));
+            self.groups.push((self.columns.len(), self.scales.of(group, count)));
         }
-        (self.take)((&columns[..kept], &values[..kept]));
+        (self.take)(Row {
+            columns: &self.columns,
+            groups: &self.groups,
+            none,
+        });
     }
 }
 

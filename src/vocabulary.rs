@@ -514,11 +514,11 @@ impl StepTable {
 fn steps_of_spelling(parts: &str, count: usize) -> Option<[usize; MOST_PARTS]> {
     let mut steps = [0; MOST_PARTS];
     let mut found = 0;
-    for part in parts.split(' ') {
-        let step = part.parse().ok().filter(|step| *step < NUMBERS.len())?;
+    for digits in parts.split(' ') {
+        let step = digits.parse().ok().filter(|step| *step < NUMBERS.len())?;
         *steps.get_mut(found)? = step;
         // "07" and "+7" are other spellings
-        found += usize::from(number(step) == crate::vocabulary::part(part));
+        found += usize::from(number(step) == part(digits));
     }
     (found == count).then_some(steps)
 }
