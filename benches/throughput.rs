@@ -18,6 +18,9 @@ fn main() {
     divan::main();
 }
 
+/// What stands between blocks of plain text.
+const BETWEEN: &str = "\n\n";
+
 /// HTML pages and the same pages as plain text, a block a paragraph.
 struct Corpus {
     html: Vec<Page>,
@@ -40,7 +43,7 @@ fn corpus() -> &'static Corpus {
                         .iter()
                         .map(|block| block.text.as_str())
                         .collect::<Vec<_>>()
-                        .join("\n\n"),
+                        .join(BETWEEN),
                     PageKind::Text,
                 )
             })
@@ -106,14 +109,19 @@ fn text_to_labelled_blocks(bencher: Bencher) {
 fn text_of_one_page_to_labelled_blocks(bencher: Bencher, size: usize) {
     let classifier = Classifier::shipped().expect("the shipped model");
     let mut text = String::with_capacity(size);
-    'full: loop {
-        for page in &corpus().text {
-            if text.len() + page.text.len() > size {
-                break 'full;
-            }
-            text.push_str(&page.text);
-            text.push_str("\n\n");
+    for page in corpus().text.iter().cycle() {
+        let left = size - text.len();
+        if page.text.len() + BETWEEN.len() > left {
+            // what is left is filled with the first blocks of the page
+            let fits = (0..=left.min(page.text.len()))
+                .rev()
+                .find(|at| page.text.is_char_boundary(*at));
+            let blocks = page.text[..fits.unwrap_or(0)].rfind(BETWEEN).unwrap_or(0);
+            text.push_str(&page.text[..blocks]);
+            break;
         }
+        text.push_str(&page.text);
+        text.push_str(BETWEEN);
     }
     let page = [page(text, PageKind::Text)];
     bencher.counter(bytes(&page)).bench_local(|| {

@@ -388,19 +388,23 @@ pub fn train(
         Judge::Drawn
     };
     let mut run = Run::prepare(dataset, extractions, main_texts, judge, options, progress)?;
-    let mut kinds = BTreeMap::new();
+    let mut ngrams = Vec::new();
     let mut out_of_fold = Vec::new();
     for prepared in &run.kinds {
         let ngram = run.ngram_out_of_fold(prepared, progress)?;
-        let last = if options.figures {
-            Some(run.page_out_of_fold(prepared, &ngram, progress)?)
-        } else {
-            None
-        };
-        let (model, fits) = run.fit_kind(prepared, &ngram, progress)?;
+        if options.figures {
+            out_of_fold.push(Scores {
+                last: run.page_out_of_fold(prepared, &ngram, progress)?,
+                ngram: ngram.clone(),
+            });
+        }
+        ngrams.push(ngram);
+    }
+    let mut kinds = BTreeMap::new();
+    for (prepared, fitted) in run.kinds.iter().zip(run.fit_kinds(&ngrams, progress)) {
+        let (model, fits) = fitted?;
         kinds.insert(prepared.kind.as_str(), model);
         run.report.fits.extend(fits);
-        out_of_fold.extend(last.map(|last| Scores { ngram, last }));
     }
     let losses = if options.figures {
         run.judge(&out_of_fold)?;
@@ -590,14 +594,21 @@ impl<'o> Run<'o> {
         })
     }
 
-    /// The final models of a kind, from the out-of-fold scores of the n-gram model, and how their fits ended.
+    /// The final models of all kinds, from the out-of-fold scores of their n-gram models, and how their fits ended.
+    fn fit_kinds(&self, scores: &[Array2<f64>], progress: &dyn Progress) -> Vec<Result<(KindModel, [FitReport; 2])>> {
+        progress.begin("final models", 2 * self.kinds.len());
+        let kinds = self.kinds.par_iter().zip(scores);
+        kinds
+            .map(|(prepared, scores)| self.fit_kind(prepared, scores, progress))
+            .collect()
+    }
+
     fn fit_kind(
         &self,
         prepared: &Prepared,
         scores: &Array2<f64>,
         progress: &dyn Progress,
     ) -> Result<(KindModel, [FitReport; 2])> {
-        progress.begin("final models", 2);
         let everywhere = |_: &Sample| true;
         let (vocabulary, ngram, ngram_report) = self.fit_ngram(prepared, everywhere)?;
         progress.advance();
@@ -623,14 +634,21 @@ impl<'o> Run<'o> {
             self.options.folds,
         );
         let mut scores = Array2::zeros((prepared.rows.rows(), self.labels.len()));
-        for fold in 0..self.options.folds {
-            let (vocabulary, model, _) = self.fit_ngram(prepared, |sample| sample.fold != fold)?;
-            let columns = prepared.columns_of(&vocabulary);
-            for sample in prepared.samples.iter().filter(|sample| sample.fold == fold) {
-                let found = prepared.ngram_scores(sample, &columns, &model);
-                sample.rows_of_mut(&mut scores).assign(&found);
+        let folds: Vec<usize> = (0..self.options.folds).collect();
+        for folds in folds.chunks(FITS_TOGETHER) {
+            let fit = |fold: &usize| {
+                let fitted = self.fit_ngram(prepared, |sample| sample.fold != *fold);
+                progress.advance();
+                fitted
+            };
+            for (fold, fitted) in folds.iter().zip(folds.par_iter().map(fit).collect::<Vec<_>>()) {
+                let (vocabulary, model, _) = fitted?;
+                let columns = prepared.columns_of(&vocabulary);
+                for sample in prepared.samples.iter().filter(|sample| sample.fold == *fold) {
+                    let found = prepared.ngram_scores(sample, &columns, &model);
+                    sample.rows_of_mut(&mut scores).assign(&found);
+                }
             }
-            progress.advance();
         }
         Ok(scores)
     }
@@ -650,20 +668,28 @@ impl<'o> Run<'o> {
             folds * (folds - 1) / 2,
         );
         let mut scores = vec![ngram.clone(); folds];
-        for (one, other) in (0..folds).flat_map(|one| (one + 1..folds).map(move |other| (one, other))) {
-            let (vocabulary, model, _) =
-                self.fit_ngram(prepared, |sample| sample.fold != one && sample.fold != other)?;
-            let columns = prepared.columns_of(&vocabulary);
-            for sample in &prepared.samples {
-                let left_out = match sample.fold {
-                    fold if fold == one => other,
-                    fold if fold == other => one,
-                    _ => continue,
-                };
-                let found = prepared.ngram_scores(sample, &columns, &model);
-                sample.rows_of_mut(&mut scores[left_out]).assign(&found);
+        let pairs: Vec<(usize, usize)> = (0..folds)
+            .flat_map(|one| (one + 1..folds).map(move |other| (one, other)))
+            .collect();
+        for pairs in pairs.chunks(FITS_TOGETHER) {
+            let fit = |(one, other): &(usize, usize)| {
+                let fitted = self.fit_ngram(prepared, |sample| sample.fold != *one && sample.fold != *other);
+                progress.advance();
+                fitted
+            };
+            for ((one, other), fitted) in pairs.iter().zip(pairs.par_iter().map(fit).collect::<Vec<_>>()) {
+                let (vocabulary, model, _) = fitted?;
+                let columns = prepared.columns_of(&vocabulary);
+                for sample in &prepared.samples {
+                    let left_out = match sample.fold {
+                        fold if fold == *one => *other,
+                        fold if fold == *other => *one,
+                        _ => continue,
+                    };
+                    let found = prepared.ngram_scores(sample, &columns, &model);
+                    sample.rows_of_mut(&mut scores[left_out]).assign(&found);
+                }
             }
-            progress.advance();
         }
         Ok(scores)
     }
@@ -1322,6 +1348,9 @@ struct Columns {
 }
 
 const LEFT_OUT: u32 = u32::MAX;
+
+/// Fits of the n-gram model that are made at the same time (chosen: each holds its own rows).
+const FITS_TOGETHER: usize = 2;
 
 fn remapped<'a>(
     (columns, values): (&'a [u32], &'a [f32]),
