@@ -30,6 +30,9 @@ pub struct Stop {
 /// Parts into which the rows are cut for parallel work; fixed, so that sums do not depend on the number of threads.
 const CHUNKS: usize = 8;
 
+/// Columns whose gradients are put together by one thread (chosen).
+const COLUMNS_TOGETHER: usize = 4096;
+
 /// The largest second derivative of the logistic loss by a score: p (1 - p) at p = 1/2.
 const STEEPEST: f64 = 0.25;
 
@@ -47,6 +50,8 @@ pub struct SoftmaxProblem<'a> {
     /// By column and for the intercepts as the last entry: the solver's variables are the weights divided by this.
     scales: Vec<f64>,
     last: Mutex<Option<Evaluated>>,
+    /// Memory of gradients of parts of the rows.
+    spare: Mutex<Vec<Vec<f64>>>,
 }
 
 /// Loss and gradient at the parameters that were asked for last: the solver asks for the two one after the other.
@@ -93,17 +98,17 @@ impl<'a> SoftmaxProblem<'a> {
             penalty,
             scales,
             last: Mutex::new(None),
+            spare: Mutex::default(),
         }
     }
 
     /// The weights and intercepts that the solver's variables stand for.
     fn unscaled(&self, variables: &Array1<f64>) -> Vec<f64> {
-        let labels = self.labels();
-        variables
-            .iter()
-            .enumerate()
-            .map(|(at, variable)| variable * self.scales[at / labels])
-            .collect()
+        let mut weights = variables.to_vec();
+        for (weights, scale) in weights.chunks_exact_mut(self.labels()).zip(&self.scales) {
+            weights.iter_mut().for_each(|weight| *weight *= scale);
+        }
+        weights
     }
 
     fn labels(&self) -> usize {
@@ -170,32 +175,58 @@ impl<'a> SoftmaxProblem<'a> {
             })
             .collect();
         let scale = 1.0 / self.rows.rows().max(1) as f64;
-        let weights = self.columns * self.labels();
+        let labels = self.labels();
+        let weights = self.columns * labels;
         let mut gradient = vec![0.0; flat.len()];
         gradient
-            .par_chunks_mut(1 << 14)
+            .par_chunks_mut(COLUMNS_TOGETHER * labels)
             .enumerate()
             .for_each(|(part, gradient)| {
-                for (at, value) in gradient.iter_mut().enumerate() {
-                    let at = (part << 14) + at;
-                    let sum: f64 = parts.iter().map(|(_, gradient)| gradient[at]).sum();
-                    let penalty = if at < weights { self.penalty * flat[at] } else { 0.0 };
-                    *value = (sum + penalty) * scale * self.scales[at / self.class_weights.len()];
+                let first = part * COLUMNS_TOGETHER;
+                let own = first * labels..first * labels + gradient.len();
+                for (_, of_rows) in &parts {
+                    for (sum, value) in gradient.iter_mut().zip(&of_rows[own.clone()]) {
+                        *sum += value;
+                    }
+                }
+                let columns = gradient.chunks_exact_mut(labels).zip(flat[own].chunks_exact(labels));
+                for ((gradient, flat), column) in columns.zip(first..) {
+                    let penalty = if column < self.columns { self.penalty } else { 0.0 };
+                    for (value, weight) in gradient.iter_mut().zip(flat) {
+                        *value = (*value + penalty * weight) * scale * self.scales[column];
+                    }
                 }
             });
+        let mut spare = self.spare.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (losses, gradients): (Vec<f64>, Vec<Vec<f64>>) = parts.into_iter().unzip();
+        spare.extend(gradients);
+        drop(spare);
         let squares: f64 = flat[..weights].iter().map(|weight| weight * weight).sum();
-        let loss: f64 = parts.iter().map(|(loss, _)| loss).sum();
+        let loss: f64 = losses.iter().sum();
         (
             (loss + 0.5 * self.penalty * squares) * scale,
             Array1::from_vec(gradient),
         )
     }
 
+    /// As many zeros, in memory that was used before if there is some: the gradient of each part of the rows is as large as the model.
+    fn zeros(&self, count: usize) -> Vec<f64> {
+        let spare = self
+            .spare
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .pop();
+        let mut zeros = spare.unwrap_or_default();
+        zeros.clear();
+        zeros.resize(count, 0.0);
+        zeros
+    }
+
     /// Sum of losses and of their gradients over some rows; `L` is at least the number of labels.
     fn pass<const L: usize>(&self, parameters: &[f64], rows: std::ops::Range<usize>) -> (f64, Vec<f64>) {
         let labels = self.labels();
         let exact = labels == L;
-        let mut gradient = vec![0.0; parameters.len()];
+        let mut gradient = self.zeros(parameters.len());
         let mut loss = 0.0;
         let intercept = self.columns * labels;
         for row in rows {
@@ -227,8 +258,14 @@ impl<'a> SoftmaxProblem<'a> {
             for (column, value) in columns.iter().zip(values) {
                 let value = f64::from(*value);
                 let start = *column as usize * labels;
-                for (sum, error) in gradient[start..start + labels].iter_mut().zip(&errors) {
-                    *sum += value * error;
+                if exact && let Some(sums) = gradient[start..].first_chunk_mut::<L>() {
+                    for label in 0..L {
+                        sums[label] += value * errors[label];
+                    }
+                } else {
+                    for (sum, error) in gradient[start..start + labels].iter_mut().zip(&errors) {
+                        *sum += value * error;
+                    }
                 }
             }
             for (sum, error) in gradient[intercept..].iter_mut().zip(&errors) {
