@@ -289,7 +289,8 @@ impl PageTerms {
         }
         let letters = bytes.between(b'A', b'Z') | bytes.between(b'a', b'z');
         let digits = bytes.between(b'0', b'9');
-        let apostrophes = bytes.equal(b'\'') & ((letters | digits) << 1) & (letters >> 1);
+        let marks = bytes.equal(b'\'');
+        let apostrophes = marks & ((letters | digits) << 1) & (letters >> 1);
         let words = letters | digits | apostrophes;
         let symbols = bytes.equal(b'!')
             | bytes.between(b'#', b'&')
@@ -299,6 +300,8 @@ impl PageTerms {
             | bytes.between(b'<', b'@')
             | bytes.equal(b'|');
         let beyond = bytes.beyond_ascii();
+        // as in "l'été"
+        let marks_before_beyond = marks & beyond >> 1;
         let is_last = text.len() - start <= TOGETHER;
         let mut rest = words | symbols | beyond;
         while rest != 0 {
@@ -324,7 +327,8 @@ impl PageTerms {
                 if !is_whole && from > 0 {
                     return start + from;
                 }
-                let goes_on = to < TOGETHER && beyond >> to & 1 == 1 && goes_on_with(text, start + to);
+                let goes_on = to < TOGETHER
+                    && (marks_before_beyond >> to & 1 == 1 || beyond >> to & 1 == 1 && goes_on_with(text, start + to));
                 if !is_whole || goes_on || to - from >= LONGEST_TOKEN - 4 {
                     return self.word(text, start + from);
                 }
@@ -768,6 +772,18 @@ mod tests {
             "\"",
             "\n",
             "rock'n'roll",
+            "don’t",
+            "’",
+            "über",
+            "Straße",
+            "»",
+            "…",
+            "東京",
+            "é",
+            "“Yes”",
+            "12€",
+            "½",
+            "\u{1f600}",
             "www.example.org/a?b=c&d",
             "antidisestablishmentarianism",
             "<b>",
@@ -795,11 +811,12 @@ mod tests {
             let mut one_by_one = PageTerms::new(std::iter::empty());
             one_by_one.tokenize(&text);
             one_by_one.ends.push(one_by_one.tokens.len() as u32);
-            assert_eq!(
-                all(&PageTerms::new(std::iter::once(text.as_str()))),
-                all(&one_by_one),
-                "{text:?}"
-            );
+            let mut together = PageTerms::new(std::iter::empty());
+            dispatch!(Level::new(), simd => together.tokenize_together(simd, &text));
+            together.ends.push(together.tokens.len() as u32);
+            assert_eq!(all(&together), all(&one_by_one), "{text:?}");
+            let either = PageTerms::new(std::iter::once(text.as_str()));
+            assert_eq!(all(&either), all(&one_by_one), "{text:?}");
         }
     }
 

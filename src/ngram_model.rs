@@ -181,6 +181,10 @@ pub fn log_softmax(scores: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::{Page, PageKind};
+    use crate::segment::{Split, segment};
+    use crate::vectorizer::{Recipe, Vectorizer};
+    use crate::vocabulary::Vocabulary;
 
     #[test]
     fn both_ways_to_normalize_agree() {
@@ -226,6 +230,34 @@ mod tests {
             .map(|(_, contribution)| contribution)
             .sum();
         assert!((sum + 0.1 - (found[[0, 0]] - found[[0, 1]])).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_row_as_it_comes_has_the_scores_of_a_row_that_is_kept() {
+        let text = "A boat waits by a boat\n\nRead more\n\nNothing known".to_owned();
+        let segmented = segment(&Page::from_text("-", text, Some(PageKind::Text)).unwrap(), Split::Auto);
+        let vocabulary = Vocabulary::new(["word=boat", "word=read", "length=3", "word=read more", "word=by"]);
+        let vectorizer = Vectorizer::new(Recipe::default()).unwrap();
+        let kept = vectorizer.transform(&segmented, &vocabulary).rows;
+        assert!(kept.entries() >= 4);
+        for labels in [2, 3, 4, 6] {
+            let weights = (0..5 * labels).map(|at| (at * 7 % 11) as f32 - 5.0).collect();
+            let model = NgramModel::new(weights, vec![0.5; labels]);
+            let wanted = model.log_probabilities(&kept);
+            let mut row_number = 0;
+            vectorizer.for_each_row(&segmented, &vocabulary, |row| {
+                let mut found = vec![0.0; labels];
+                model.row_log_probabilities(row, &mut found);
+                for (found, wanted) in found.iter().zip(wanted.row(row_number)) {
+                    assert!(
+                        (found - wanted).abs() < 1e-5,
+                        "{labels} labels, row {row_number}: {found} {wanted}"
+                    );
+                }
+                row_number += 1;
+            });
+            assert_eq!(row_number, 3);
+        }
     }
 
     #[test]

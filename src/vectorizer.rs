@@ -829,6 +829,52 @@ mod tests {
     }
 
     #[test]
+    fn a_column_is_counted_once_a_block_on_a_page_of_any_length() {
+        static WORD: Family = Family::new("w", Group::Words);
+        let (scales, vocabulary) = (Scales::new([1.0; Group::ALL.len()]), Vocabulary::new(["w=a", "w=b"]));
+        let mut rows = SparseMatrix::new();
+        let mut sink = RowSink::new(&scales, &vocabulary, |row| rows.push_row(row));
+        let hash = |word| WORD.hash1(crate::vocabulary::part(word));
+        // marks of blocks are bytes, and begin anew
+        for block in 0..600 {
+            for word in ["a", "x", "a", if block % 300 == 0 { "b" } else { "a" }] {
+                sink.add(&WORD, hash(word), || word.to_owned());
+            }
+            sink.end_block();
+        }
+        drop(sink);
+        for block in 0..600 {
+            let wanted: &[u32] = if block % 300 == 0 { &[0, 1] } else { &[0] };
+            assert_eq!(rows.row(block).0, wanted, "block {block}");
+        }
+    }
+
+    #[test]
+    fn a_row_as_it_comes_has_the_entries_of_a_row_that_is_kept() {
+        let page = Page::from_text(
+            "-",
+            "A boat waits by a boat\n\nRead more".to_owned(),
+            Some(PageKind::Text),
+        )
+        .unwrap();
+        let segmented = segment(&page, Split::Auto);
+        let vocabulary = Vocabulary::new(["word=boat", "word=read", "length=3", "word=read more"]);
+        let vectorizer = Vectorizer::new(Recipe::default()).unwrap();
+        let rows = vectorizer.transform(&segmented, &vocabulary).rows;
+        assert_eq!(rows.rows(), 2);
+        let (mut row_number, mut kept) = (0, 0);
+        vectorizer.for_each_row(&segmented, &vocabulary, |row| {
+            let (columns, values) = rows.row(row_number);
+            let entries: Vec<(u32, f32)> = columns.iter().copied().zip(values.iter().copied()).collect();
+            assert_eq!(row.entries().collect::<Vec<_>>(), entries);
+            assert_eq!(row.is_empty(), entries.is_empty());
+            kept += entries.len();
+            row_number += 1;
+        });
+        assert!(kept >= 3, "{kept}");
+    }
+
+    #[test]
     fn rows_are_never_longer_than_one() {
         let text =
             "Home\n\nThe council met on Tuesday and voted to close the bridge.\n\nhome home home home\n\n相关新闻";
