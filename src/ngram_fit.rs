@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::label::MOST_LABELS;
-use crate::ngram_model::{NgramModel, log_softmax};
+use crate::ngram_model::{NgramModel, softmax};
 use crate::vectorizer::SparseMatrix;
 use crate::vocabulary::Vocabulary;
 use argmin::core::{CostFunction, Executor, Gradient, State};
@@ -13,6 +13,7 @@ use argmin::solver::quasinewton::LBFGS;
 use half::f16;
 use ndarray::Array1;
 use rayon::prelude::*;
+use std::ops::{AddAssign, Mul};
 use std::sync::Mutex;
 
 /// When a fit ends.
@@ -36,6 +37,10 @@ const COLUMNS_TOGETHER: usize = 4096;
 /// The largest second derivative of the logistic loss by a score: p (1 - p) at p = 1/2.
 const STEEPEST: f64 = 0.25;
 
+/// The least tolerance for which sums over rows are made in single precision (chosen: such sums are off by some 1e-6, and half the
+/// bytes are half the misses of the cache, which is what a pass over the rows waits for).
+const SINGLE_PRECISION: f64 = 1e-3;
+
 /// Corrections that L-BFGS remembers (as linfa-logistic).
 const MEMORY: usize = 10;
 
@@ -49,9 +54,32 @@ pub struct SoftmaxProblem<'a> {
     penalty: f64,
     /// By column and for the intercepts as the last entry: the solver's variables are the weights divided by this.
     scales: Vec<f64>,
+}
+
+/// A precision in which sums over rows are made.
+trait Real: Copy + Default + Send + Sync + AddAssign + Mul<Output = Self> + From<f32> + Into<f64> {
+    /// The nearest number.
+    fn nearest(number: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn nearest(number: f64) -> Self {
+        number as f32
+    }
+}
+
+impl Real for f64 {
+    fn nearest(number: f64) -> Self {
+        number
+    }
+}
+
+/// A problem as the solver asks for it, with sums over rows in precision `R`.
+struct Objective<'p, R> {
+    problem: &'p SoftmaxProblem<'p>,
     last: Mutex<Option<Evaluated>>,
     /// Memory of gradients of parts of the rows.
-    spare: Mutex<Vec<Vec<f64>>>,
+    spare: Mutex<Vec<Vec<R>>>,
 }
 
 /// Loss and gradient at the parameters that were asked for last: the solver asks for the two one after the other.
@@ -97,8 +125,6 @@ impl<'a> SoftmaxProblem<'a> {
             columns,
             penalty,
             scales,
-            last: Mutex::new(None),
-            spare: Mutex::default(),
         }
     }
 
@@ -120,6 +146,14 @@ impl<'a> SoftmaxProblem<'a> {
     /// # Errors
     /// [`Error::NotConverged`] when it ended too early and that is not allowed; [`Error::Optimizer`].
     pub fn solve(&self, stop: Stop) -> Result<Fitted> {
+        if stop.tolerance >= SINGLE_PRECISION {
+            self.solve_in::<f32>(stop)
+        } else {
+            self.solve_in::<f64>(stop)
+        }
+    }
+
+    fn solve_in<R: Real>(&self, stop: Stop) -> Result<Fitted> {
         let failed = |problem: String| Error::Optimizer {
             model: "n-gram model",
             problem,
@@ -129,7 +163,8 @@ impl<'a> SoftmaxProblem<'a> {
             .and_then(|solver| solver.with_tolerance_cost(0.0))
             .map_err(|error| failed(error.to_string()))?;
         let start = Array1::zeros((self.columns + 1) * self.labels());
-        let result = Executor::new(self, solver)
+        let objective = Objective::<R>::new(self);
+        let result = Executor::new(&objective, solver)
             .configure(|state| state.param(start).max_iters(stop.max_iterations))
             .run()
             .map_err(|error| failed(error.to_string()))?;
@@ -139,7 +174,7 @@ impl<'a> SoftmaxProblem<'a> {
             .get_best_param()
             .cloned()
             .ok_or_else(|| failed("no step was made".to_owned()))?;
-        let gradient_norm = self.evaluate(&weights).1.mapv(|value| value * value).sum().sqrt();
+        let gradient_norm = objective.evaluate(&weights).1.mapv(|value| value * value).sum().sqrt();
         if gradient_norm > stop.tolerance && !stop.allow_early_stop {
             return Err(Error::NotConverged {
                 model: "n-gram model",
@@ -153,126 +188,6 @@ impl<'a> SoftmaxProblem<'a> {
             iterations,
             gradient_norm,
         })
-    }
-
-    /// Loss and gradient at the solver's `variables`.
-    fn evaluate(&self, variables: &Array1<f64>) -> (f64, Array1<f64>) {
-        let flat = &self.unscaled(variables);
-        let chunk_rows = self.rows.rows().div_ceil(CHUNKS).max(1);
-        let parts: Vec<(f64, Vec<f64>)> = (0..CHUNKS)
-            .into_par_iter()
-            .map(|chunk| {
-                let rows = (chunk * chunk_rows).min(self.rows.rows())..((chunk + 1) * chunk_rows).min(self.rows.rows());
-                match self.labels() {
-                    2 => self.pass::<2>(flat, rows),
-                    3 => self.pass::<3>(flat, rows),
-                    4 => self.pass::<4>(flat, rows),
-                    5 => self.pass::<5>(flat, rows),
-                    6..=8 => self.pass::<8>(flat, rows),
-                    9..=16 => self.pass::<16>(flat, rows),
-                    _ => self.pass::<{ MOST_LABELS }>(flat, rows),
-                }
-            })
-            .collect();
-        let scale = 1.0 / self.rows.rows().max(1) as f64;
-        let labels = self.labels();
-        let weights = self.columns * labels;
-        let mut gradient = vec![0.0; flat.len()];
-        gradient
-            .par_chunks_mut(COLUMNS_TOGETHER * labels)
-            .enumerate()
-            .for_each(|(part, gradient)| {
-                let first = part * COLUMNS_TOGETHER;
-                let own = first * labels..first * labels + gradient.len();
-                for (_, of_rows) in &parts {
-                    for (sum, value) in gradient.iter_mut().zip(&of_rows[own.clone()]) {
-                        *sum += value;
-                    }
-                }
-                let columns = gradient.chunks_exact_mut(labels).zip(flat[own].chunks_exact(labels));
-                for ((gradient, flat), column) in columns.zip(first..) {
-                    let penalty = if column < self.columns { self.penalty } else { 0.0 };
-                    for (value, weight) in gradient.iter_mut().zip(flat) {
-                        *value = (*value + penalty * weight) * scale * self.scales[column];
-                    }
-                }
-            });
-        let mut spare = self.spare.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (losses, gradients): (Vec<f64>, Vec<Vec<f64>>) = parts.into_iter().unzip();
-        spare.extend(gradients);
-        drop(spare);
-        let squares: f64 = flat[..weights].iter().map(|weight| weight * weight).sum();
-        let loss: f64 = losses.iter().sum();
-        (
-            (loss + 0.5 * self.penalty * squares) * scale,
-            Array1::from_vec(gradient),
-        )
-    }
-
-    /// As many zeros, in memory that was used before if there is some: the gradient of each part of the rows is as large as the model.
-    fn zeros(&self, count: usize) -> Vec<f64> {
-        let spare = self
-            .spare
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .pop();
-        let mut zeros = spare.unwrap_or_default();
-        zeros.clear();
-        zeros.resize(count, 0.0);
-        zeros
-    }
-
-    /// Sum of losses and of their gradients over some rows; `L` is at least the number of labels.
-    fn pass<const L: usize>(&self, parameters: &[f64], rows: std::ops::Range<usize>) -> (f64, Vec<f64>) {
-        let labels = self.labels();
-        let exact = labels == L;
-        let mut gradient = self.zeros(parameters.len());
-        let mut loss = 0.0;
-        let intercept = self.columns * labels;
-        for row in rows {
-            let (columns, values) = self.rows.row(row);
-            let mut scores = [0.0f64; L];
-            scores[..labels].copy_from_slice(&parameters[intercept..]);
-            for (column, value) in columns.iter().zip(values) {
-                let value = f64::from(*value);
-                let start = *column as usize * labels;
-                if exact {
-                    let weights: &[f64; L] = parameters[start..].first_chunk().unwrap_or(&[0.0; L]);
-                    for label in 0..L {
-                        scores[label] += value * weights[label];
-                    }
-                } else {
-                    for (score, weight) in scores.iter_mut().zip(&parameters[start..start + labels]) {
-                        *score += value * weight;
-                    }
-                }
-            }
-            log_softmax(&mut scores[..labels]);
-            let gold = usize::from(self.gold[row]);
-            let weight = self.class_weights[gold];
-            loss -= weight * scores[gold];
-            let mut errors = [0.0f64; L];
-            for label in 0..labels {
-                errors[label] = weight * (scores[label].exp() - f64::from(u8::from(label == gold)));
-            }
-            for (column, value) in columns.iter().zip(values) {
-                let value = f64::from(*value);
-                let start = *column as usize * labels;
-                if exact && let Some(sums) = gradient[start..].first_chunk_mut::<L>() {
-                    for label in 0..L {
-                        sums[label] += value * errors[label];
-                    }
-                } else {
-                    for (sum, error) in gradient[start..start + labels].iter_mut().zip(&errors) {
-                        *sum += value * error;
-                    }
-                }
-            }
-            for (sum, error) in gradient[intercept..].iter_mut().zip(&errors) {
-                *sum += error;
-            }
-        }
-        (loss, gradient)
     }
 
     /// The columns that move scores most, in order of their number: by the sum over rows of the squared distance by which the
@@ -330,6 +245,147 @@ impl<'a> SoftmaxProblem<'a> {
         let vocabulary = Vocabulary::new(named.iter().map(|(spelling, _)| *spelling));
         (vocabulary, NgramModel::new(weights, intercept))
     }
+}
+
+impl<'p, R: Real> Objective<'p, R> {
+    fn new(problem: &'p SoftmaxProblem<'p>) -> Self {
+        Self {
+            problem,
+            last: Mutex::new(None),
+            spare: Mutex::default(),
+        }
+    }
+
+    /// Loss and gradient at the solver's `variables`.
+    fn evaluate(&self, variables: &Array1<f64>) -> (f64, Array1<f64>) {
+        let problem = self.problem;
+        let flat = &problem.unscaled(variables);
+        let parameters: &Vec<R> = &flat.iter().map(|weight| R::nearest(*weight)).collect();
+        let chunk_rows = problem.rows.rows().div_ceil(CHUNKS).max(1);
+        let parts: Vec<(f64, Vec<R>)> = (0..CHUNKS)
+            .into_par_iter()
+            .map(|chunk| {
+                let rows =
+                    (chunk * chunk_rows).min(problem.rows.rows())..((chunk + 1) * chunk_rows).min(problem.rows.rows());
+                match problem.labels() {
+                    2 => self.pass::<2>(parameters, rows),
+                    3 => self.pass::<3>(parameters, rows),
+                    4 => self.pass::<4>(parameters, rows),
+                    5 => self.pass::<5>(parameters, rows),
+                    6..=8 => self.pass::<8>(parameters, rows),
+                    9..=16 => self.pass::<16>(parameters, rows),
+                    _ => self.pass::<{ MOST_LABELS }>(parameters, rows),
+                }
+            })
+            .collect();
+        let scale = 1.0 / problem.rows.rows().max(1) as f64;
+        let labels = problem.labels();
+        let weights = problem.columns * labels;
+        let mut gradient = vec![0.0; flat.len()];
+        gradient
+            .par_chunks_mut(COLUMNS_TOGETHER * labels)
+            .enumerate()
+            .for_each(|(part, gradient)| {
+                let first = part * COLUMNS_TOGETHER;
+                let own = first * labels..first * labels + gradient.len();
+                for (_, of_rows) in &parts {
+                    for (sum, value) in gradient.iter_mut().zip(&of_rows[own.clone()]) {
+                        *sum += (*value).into();
+                    }
+                }
+                let columns = gradient.chunks_exact_mut(labels).zip(flat[own].chunks_exact(labels));
+                for ((gradient, flat), column) in columns.zip(first..) {
+                    let penalty = if column < problem.columns { problem.penalty } else { 0.0 };
+                    for (value, weight) in gradient.iter_mut().zip(flat) {
+                        *value = (*value + penalty * weight) * scale * problem.scales[column];
+                    }
+                }
+            });
+        let mut spare = self.spare.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (losses, gradients): (Vec<f64>, Vec<Vec<R>>) = parts.into_iter().unzip();
+        spare.extend(gradients);
+        drop(spare);
+        let squares: f64 = flat[..weights].iter().map(|weight| weight * weight).sum();
+        let loss: f64 = losses.iter().sum();
+        (
+            (loss + 0.5 * problem.penalty * squares) * scale,
+            Array1::from_vec(gradient),
+        )
+    }
+
+    /// As many zeros, in memory that was used before if there is some: the gradient of each part of the rows is as large as the model.
+    fn zeros(&self, count: usize) -> Vec<R> {
+        let spare = self
+            .spare
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .pop();
+        let mut zeros = spare.unwrap_or_default();
+        zeros.clear();
+        zeros.resize(count, R::default());
+        zeros
+    }
+
+    /// Sum of losses and of their gradients over some rows; `L` is at least the number of labels.
+    fn pass<const L: usize>(&self, parameters: &[R], rows: std::ops::Range<usize>) -> (f64, Vec<R>) {
+        let problem = self.problem;
+        let labels = problem.labels();
+        let exact = labels == L;
+        let mut gradient = self.zeros(parameters.len());
+        let mut loss = 0.0;
+        let (weights, intercepts) = parameters.split_at(problem.columns * labels);
+        let mut by_intercepts = [0.0; L];
+        for row in rows {
+            let (columns, values) = problem.rows.row(row);
+            let mut sums = [R::default(); L];
+            if exact {
+                sums = product(weights.as_chunks().0, columns, values);
+            } else {
+                for (column, value) in columns.iter().zip(values) {
+                    let weights = &weights[*column as usize * labels..][..labels];
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum += R::from(*value) * *weight;
+                    }
+                }
+            }
+            let mut scores = [0.0; L];
+            for ((score, sum), intercept) in scores.iter_mut().zip(sums).zip(intercepts) {
+                *score = sum.into() + (*intercept).into();
+            }
+            let scores = &mut scores[..labels];
+            let gold = usize::from(problem.gold[row]);
+            let weight = problem.class_weights[gold];
+            let gold_score = scores[gold];
+            let norm = softmax(scores);
+            loss += weight * (norm - gold_score);
+            scores[gold] -= 1.0;
+            let mut errors = [R::default(); L];
+            for (label, difference) in scores.iter().enumerate() {
+                let error = weight * difference;
+                by_intercepts[label] += error;
+                errors[label] = R::nearest(error);
+            }
+            for (column, value) in columns.iter().zip(values) {
+                let value = R::from(*value);
+                if exact {
+                    let sums = &mut gradient.as_chunks_mut::<L>().0[*column as usize];
+                    for label in 0..L {
+                        sums[label] += value * errors[label];
+                    }
+                } else {
+                    let sums = &mut gradient[*column as usize * labels..][..labels];
+                    for (sum, error) in sums.iter_mut().zip(&errors) {
+                        *sum += value * *error;
+                    }
+                }
+            }
+        }
+        let last = gradient.len() - labels;
+        for (sum, by_intercept) in gradient[last..].iter_mut().zip(by_intercepts) {
+            *sum = R::nearest(by_intercept);
+        }
+        (loss, gradient)
+    }
 
     fn at<T>(&self, parameters: &Array1<f64>, read: impl Fn(&Evaluated) -> T) -> T {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -345,7 +401,36 @@ impl<'a> SoftmaxProblem<'a> {
     }
 }
 
-impl CostFunction for &SoftmaxProblem<'_> {
+/// The sum of some rows of weights, each times its value. Four sums are kept apart, so that no addition waits for the one before.
+#[inline(always)]
+fn product<R: Real, const L: usize>(weights: &[[R; L]], columns: &[u32], values: &[f32]) -> [R; L] {
+    let add = |sum: &mut [R; L], column: u32, value: f32| {
+        let weights = &weights[column as usize];
+        for label in 0..L {
+            sum[label] += R::from(value) * weights[label];
+        }
+    };
+    let mut sums = [[R::default(); L]; 4];
+    let (columns, columns_left) = columns.as_chunks::<4>();
+    let (values, values_left) = values.as_chunks::<4>();
+    for (columns, values) in columns.iter().zip(values) {
+        for part in 0..4 {
+            add(&mut sums[part], columns[part], values[part]);
+        }
+    }
+    let [mut sum, ..] = sums;
+    for (column, value) in columns_left.iter().zip(values_left) {
+        add(&mut sum, *column, *value);
+    }
+    for other in &sums[1..] {
+        for label in 0..L {
+            sum[label] += other[label];
+        }
+    }
+    sum
+}
+
+impl<R: Real> CostFunction for &Objective<'_, R> {
     type Param = Array1<f64>;
     type Output = f64;
 
@@ -354,7 +439,7 @@ impl CostFunction for &SoftmaxProblem<'_> {
     }
 }
 
-impl Gradient for &SoftmaxProblem<'_> {
+impl<R: Real> Gradient for &Objective<'_, R> {
     type Param = Array1<f64>;
     type Gradient = Array1<f64>;
 
@@ -394,21 +479,76 @@ mod tests {
         }
     }
 
+    /// Rows of one to seven entries in all columns.
+    fn rows_of_all_lengths() -> (SparseMatrix, Vec<u8>) {
+        let mut rows = SparseMatrix::new();
+        for n in 0..21u32 {
+            rows.push((0..1 + n % 7).map(|at| ((n + 3 * at) % 7, 0.3 + 0.1 * at as f32)));
+        }
+        (rows, (0..21).map(|n| n % 3).collect())
+    }
+
+    /// Numbers of labels that have code of their own, and one more.
+    const LABEL_COUNTS: [usize; 5] = [3, 4, 5, 6, 17];
+
+    fn somewhere(labels: usize) -> Array1<f64> {
+        Array1::from_iter((0..8 * labels).map(|n| (n as f64 * 0.7).sin() * 0.01))
+    }
+
     #[test]
     fn the_gradient_is_the_slope_of_the_loss() {
+        let (rows, gold) = rows_of_all_lengths();
+        for labels in LABEL_COUNTS {
+            let weights: Vec<f64> = (0..labels).map(|label| 0.5 + label as f64 * 0.5).collect();
+            let problem = SoftmaxProblem::new(&rows, &gold, &weights, 7, 0.5);
+            let objective = Objective::<f64>::new(&problem);
+            let at = somewhere(labels);
+            let (_, gradient) = objective.evaluate(&at);
+            for n in 0..at.len() {
+                let loss = |by: f64| {
+                    let mut moved = at.clone();
+                    moved[n] += by;
+                    objective.evaluate(&moved).0
+                };
+                let slope = (loss(1e-5) - loss(-1e-5)) / 2e-5;
+                assert!(
+                    (slope - gradient[n]).abs() < 1e-6,
+                    "{labels} {n}: {slope} {}",
+                    gradient[n]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn loss_and_gradient_are_nearly_the_same_in_single_precision() {
+        let (rows, gold) = rows_of_all_lengths();
+        for labels in LABEL_COUNTS {
+            let weights = vec![1.5; labels];
+            let problem = SoftmaxProblem::new(&rows, &gold, &weights, 7, 0.5);
+            let (loss, gradient) = Objective::<f64>::new(&problem).evaluate(&somewhere(labels));
+            let (nearly_loss, nearly) = Objective::<f32>::new(&problem).evaluate(&somewhere(labels));
+            assert!((loss - nearly_loss).abs() < 1e-6, "{loss} {nearly_loss}");
+            let differences = (&gradient - &nearly).mapv(f64::abs);
+            assert!(differences.iter().all(|difference| *difference < 1e-6), "{differences}");
+            assert!(differences.sum() > 0.0, "another precision");
+        }
+    }
+
+    #[test]
+    fn a_loose_tolerance_gives_nearly_the_weights_of_a_tight_one() {
         let (rows, gold) = small_problem();
-        let weights = [1.0, 2.0, 0.5];
-        let problem = SoftmaxProblem::new(&rows, &gold, &weights, 7, 0.5);
-        let at = Array1::from_iter((0..8 * LABELS).map(|n| (n as f64 * 0.7).sin() * 0.01));
-        let (_, gradient) = problem.evaluate(&at);
-        for n in 0..at.len() {
-            let loss = |by: f64| {
-                let mut moved = at.clone();
-                moved[n] += by;
-                problem.evaluate(&moved).0
-            };
-            let slope = (loss(1e-5) - loss(-1e-5)) / 2e-5;
-            assert!((slope - gradient[n]).abs() < 1e-6, "{n}: {slope} {}", gradient[n]);
+        let problem = SoftmaxProblem::new(&rows, &gold, &[1.0; LABELS], 7, 0.5);
+        let tight = problem.solve(stop()).unwrap();
+        let loose = problem
+            .solve(Stop {
+                tolerance: SINGLE_PRECISION,
+                ..stop()
+            })
+            .unwrap();
+        assert!(loose.iterations < tight.iterations);
+        for (loose, tight) in loose.weights.iter().zip(&tight.weights) {
+            assert!((loose - tight).abs() < 0.02, "{loose} {tight}");
         }
     }
 

@@ -155,8 +155,8 @@ fn sum_of_rows<const L: usize>(rows: &[[f32; L]], wanted: &[u32]) -> [f32; L] {
     std::array::from_fn(|label| (sums[0][label] + sums[1][label]) + (sums[2][label] + sums[3][label]))
 }
 
-/// Scores to probabilities, in place.
-pub fn softmax(scores: &mut [f64]) {
+/// Scores to probabilities, in place; returns the logarithm of the sum of their exponentials.
+pub fn softmax(scores: &mut [f64]) -> f64 {
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for score in scores.iter_mut() {
@@ -166,6 +166,7 @@ pub fn softmax(scores: &mut [f64]) {
     for score in scores {
         *score /= sum;
     }
+    most + sum.ln()
 }
 
 /// Scores to log-probabilities, in place.

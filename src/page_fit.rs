@@ -1,7 +1,7 @@
 //! Page features and gold labels of many pages to a page model.
 //!
-//! The network is fitted by stochastic gradients (Adam) together with a last layer of its own; that layer is then fitted anew by
-//! linfa-logistic, whose loss is convex, on the network's units. Both must see out-of-fold scores only.
+//! The network is fitted by stochastic gradients (Adam) together with a last layer; from there linfa-logistic, whose loss is convex,
+//! takes that layer to its best on the network's units. Both must see out-of-fold scores only.
 
 use crate::convolution::{Network, UNITS, Units};
 use crate::error::{Error, Result};
@@ -73,8 +73,8 @@ const EPSILON: f64 = 1e-8;
 /// # Errors
 /// [`Error::NotConverged`] and [`Error::Optimizer`] for the last layer; the latter as well when a label has no block.
 pub fn fit_page_model(samples: &[PageSample], options: &PageFitOptions) -> Result<PageFit> {
-    let network = fit_network(samples, options);
-    fit_last_layer(network, samples, options)
+    let Parameters { network, last } = fit_network(samples, options);
+    fit_last_layer(network, &last, samples, options)
 }
 
 // ---- the network
@@ -95,6 +95,19 @@ impl LastLayer {
             by_features: vec![0.0; options.labels * options.features],
             constants: vec![0.0; options.labels],
         }
+    }
+
+    /// The factors, shape (units + page features, labels), and the constants.
+    fn weights(&self) -> (Array2<f64>, Array1<f64>) {
+        let labels = self.constants.len();
+        let features = self.by_features.len() / labels;
+        let weights = Array2::from_shape_fn((UNITS + features, labels), |(row, label)| {
+            match row.checked_sub(UNITS) {
+                None => f64::from(self.by_units[label][row]),
+                Some(feature) => f64::from(self.by_features[label * features + feature]),
+            }
+        });
+        (weights, self.constants.iter().copied().map(f64::from).collect())
     }
 }
 
@@ -203,7 +216,7 @@ struct Moments {
     square: Vec<f32>,
 }
 
-fn fit_network(samples: &[PageSample], options: &PageFitOptions) -> Network {
+fn fit_network(samples: &[PageSample], options: &PageFitOptions) -> Parameters {
     let counts: Vec<usize> = samples
         .iter()
         .map(|sample| sample.gold.iter().flatten().count())
@@ -252,7 +265,7 @@ fn fit_network(samples: &[PageSample], options: &PageFitOptions) -> Network {
             }
         }
     }
-    parameters.network
+    parameters
 }
 
 /// The numbers below `count` in a random order (Durstenfeld 1964).
@@ -285,7 +298,12 @@ fn batches(order: &[usize], counts: &[usize]) -> Vec<Vec<usize>> {
 
 // ---- the last layer
 
-fn fit_last_layer(network: Network, samples: &[PageSample], options: &PageFitOptions) -> Result<PageFit> {
+fn fit_last_layer(
+    network: Network,
+    start: &LastLayer,
+    samples: &[PageSample],
+    options: &PageFitOptions,
+) -> Result<PageFit> {
     let rows: usize = samples.iter().map(|sample| sample.gold.iter().flatten().count()).sum();
     let step = rows.div_ceil(options.most_rows.max(1)).max(1);
     let width = UNITS + options.features;
@@ -311,32 +329,24 @@ fn fit_last_layer(network: Network, samples: &[PageSample], options: &PageFitOpt
         model: "page model",
         problem,
     };
-    let mut records = Array2::from_shape_vec((count, width), values).map_err(|error| failed(error.to_string()))?;
-    // units have no bound of their own; the solver wants one
-    let largest: Vec<f64> = records
-        .columns()
-        .into_iter()
-        .take(UNITS)
-        .map(|column| column.iter().fold(0.0, |most: f64, value| most.max(value.abs())))
-        .collect();
-    for (mut column, largest) in records.columns_mut().into_iter().zip(&largest) {
-        if *largest > 0.0 {
-            column /= *largest;
-        }
+    // linfa would leave its column out
+    if (0..options.labels).any(|label| !targets.contains(&label)) {
+        return Err(failed(
+            "a fold lacks a label; label it on more sites or give fewer --folds".to_owned(),
+        ));
     }
+    let mut records = Array2::from_shape_vec((count, width), values).map_err(|error| failed(error.to_string()))?;
+    let scaling = Scaling::of(&records);
+    scaling.apply(&mut records);
     let records = linfa::Dataset::new(records, Array1::from_vec(targets));
     // linfa's loss is a sum over rows, our tolerance is on the mean
     let fitted = MultiLogisticRegression::default()
         .alpha(options.penalty)
         .max_iterations(options.max_iterations)
         .gradient_tolerance(options.tolerance * count as f64)
+        .initial_params(scaling.scaled(start))
         .fit(&records)
         .map_err(|error| failed(error.to_string()))?;
-    if fitted.classes().len() != options.labels {
-        return Err(failed(
-            "a fold lacks a label; label it on more sites or give fewer --folds".to_owned(),
-        ));
-    }
     let gradient_norm = gradient_norm(
         fitted.params().view(),
         fitted.intercept(),
@@ -352,17 +362,61 @@ fn fit_last_layer(network: Network, samples: &[PageSample], options: &PageFitOpt
             tolerance: options.tolerance,
         });
     }
-    let mut weights = fitted.params().clone();
-    for (mut weights, largest) in weights.rows_mut().into_iter().zip(&largest) {
-        if *largest > 0.0 {
-            weights /= *largest;
-        }
-    }
+    let (weights, intercept) = scaling.unscaled(fitted.params(), fitted.intercept());
     Ok(PageFit {
-        model: PageModel::new(network, weights, fitted.intercept().clone()),
+        model: PageModel::new(network, weights, intercept),
         rows: count,
         gradient_norm,
     })
+}
+
+/// How the columns are changed for a fit. Units are divided by their largest value: they have no bound of their own, and the solver
+/// wants one. From each column its mean is taken, which changes neither the loss nor the penalty at the best weights, since the
+/// intercepts have no penalty, but the solver's steps: with 100,068 blocks the final models take 19 seconds in place of 31.
+struct Scaling {
+    /// One for each column.
+    divisors: Array1<f64>,
+    /// Of the divided columns.
+    means: Array1<f64>,
+}
+
+impl Scaling {
+    /// That of rows of units and page features.
+    fn of(records: &Array2<f64>) -> Self {
+        let columns = records.columns().into_iter().enumerate();
+        let divisors: Array1<f64> = columns
+            .map(|(at, column)| {
+                let largest = column.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+                if at < UNITS && largest > 0.0 { largest } else { 1.0 }
+            })
+            .collect();
+        let rows = records.nrows().max(1) as f64;
+        let means = records.sum_axis(Axis(0)) / rows / &divisors;
+        Self { divisors, means }
+    }
+
+    fn apply(&self, records: &mut Array2<f64>) {
+        for mut row in records.rows_mut() {
+            row /= &self.divisors;
+            row -= &self.means;
+        }
+    }
+
+    /// The weights and, in the last row, the intercepts of a layer for changed columns, shape (columns + 1, labels).
+    fn scaled(&self, layer: &LastLayer) -> Array2<f64> {
+        let (mut weights, mut intercept) = layer.weights();
+        weights *= &self.divisors.view().insert_axis(Axis(1));
+        intercept += &self.means.dot(&weights);
+        ndarray::concatenate![Axis(0), weights, intercept.insert_axis(Axis(0))]
+    }
+
+    /// Weights, shape (columns, labels), and intercepts for the columns as they were.
+    fn unscaled(&self, weights: &Array2<f64>, intercept: &Array1<f64>) -> (Array2<f64>, Array1<f64>) {
+        (
+            weights / &self.divisors.view().insert_axis(Axis(1)),
+            intercept - self.means.dot(weights),
+        )
+    }
 }
 
 /// Norm of the gradient of the mean loss of a dense model: `fit` of linfa-logistic says nothing when it stops early.
@@ -484,6 +538,38 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_for_changed_columns_scores_as_the_layer_does() {
+        let labels = 2;
+        let width = UNITS + FEATURES;
+        let mut random = SplitMix(5);
+        let mut number = || random.below(1 << 20) as f64 / f64::from(1 << 19) - 1.0;
+        let layer = LastLayer {
+            by_units: (0..labels).map(|_| [(); UNITS].map(|()| number() as f32)).collect(),
+            by_features: (0..labels * FEATURES).map(|_| number() as f32).collect(),
+            constants: (0..labels).map(|_| number() as f32).collect(),
+        };
+        let mut records = Array2::from_shape_fn((9, width), |_| 3.0 * number() + 1.0);
+        // a unit that is never active
+        records.column_mut(1).fill(0.0);
+        let (weights, intercept) = layer.weights();
+        let scores = records.dot(&weights) + &intercept;
+        let scaling = Scaling::of(&records);
+        let mut changed = records.clone();
+        scaling.apply(&mut changed);
+        assert!(changed.iter().take(UNITS).all(|value| value.abs() <= 2.0));
+        assert!(changed.sum_axis(Axis(0)).iter().all(|sum| sum.abs() < 1e-9));
+        let scaled = scaling.scaled(&layer);
+        let (of_columns, constants) = scaled.view().split_at(Axis(0), width);
+        let (back, back_intercept) = scaling.unscaled(&of_columns.to_owned(), &constants.row(0).to_owned());
+        for other in [
+            changed.dot(&of_columns) + constants,
+            records.dot(&back) + &back_intercept,
+        ] {
+            assert!((other - &scores).iter().all(|difference| difference.abs() < 1e-9));
+        }
+    }
+
+    #[test]
     fn the_last_layer_takes_every_second_row_when_there_are_too_many() {
         let options = PageFitOptions {
             most_rows: 1_000,
@@ -498,10 +584,8 @@ mod tests {
         for gold in samples.iter_mut().flat_map(|sample| &mut sample.gold) {
             *gold = Some(Label(0));
         }
-        assert!(matches!(
-            fit_page_model(&samples, &options()),
-            Err(Error::Optimizer { .. })
-        ));
+        let error = fit_page_model(&samples, &options()).unwrap_err();
+        assert!(error.to_string().contains("a fold lacks a label"), "{error}");
     }
 
     #[test]

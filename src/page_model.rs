@@ -83,7 +83,9 @@ impl PageModel {
             let features = tables.features(first..end);
             scores.extend(self.scores(&features, window.start - first..window.end - first));
         }
-        scores.chunks_exact_mut(self.intercept.len()).for_each(softmax);
+        for scores in scores.chunks_exact_mut(self.intercept.len()) {
+            softmax(scores);
+        }
         Array2::from_shape_vec(ngram.dim(), scores).expect("a row for each block")
     }
 
