@@ -191,6 +191,40 @@ fn an_unknown_encoding_is_wrong_usage() {
     assert!(ended.stderr.contains("unknown encoding \"utf-9\""), "{}", ended.stderr);
 }
 
+#[test]
+fn a_dash_is_no_file_to_write() {
+    let folder = folder(&[("b.txt", GOOD)]);
+    let refused = [
+        "score b.txt -o -",
+        "score b.txt --errors -",
+        "clean b.txt -o -",
+        "clean b.txt --removed -",
+        "stats b.txt -o -",
+        "restore b.txt --sidecar . -o -",
+        "train b.txt -o -",
+        "train b.txt -o m.safetensors --report -",
+        "eval b.txt --errors -",
+        "export b.txt -o -",
+        "import b.labels --pages . -o -",
+    ];
+    let run = |arguments: &str| -> Ended {
+        let mut command = unbait(arguments.split(' '));
+        command.current_dir(folder.path()).output().unwrap().into()
+    };
+    for arguments in refused {
+        let ended = run(arguments);
+        assert_eq!(ended.code, 2, "{arguments}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("name a file (./- for one of this name)"),
+            "{}",
+            ended.stderr
+        );
+        assert!(!folder.path().join("-").exists(), "{arguments}");
+    }
+    assert_eq!(run("clean b.txt -o ./-").code, 0);
+    assert!(folder.path().join("-").exists());
+}
+
 // ---- model files
 
 fn with_model_bytes(bytes: &[u8]) -> Ended {

@@ -7,7 +7,7 @@ use crate::choice::{Balances, ChoiceArgs};
 use crate::inputs::{self, PathArgs, ReadArgs, Taker, Worked, for_each_page_into, reads_stdin};
 use crate::journal::Journal;
 use crate::mirror::{Ending, Mirror};
-use crate::output::{PackedFile, Results, Unfinished, json};
+use crate::output::{PackedFile, Results, Unfinished, json, output_path};
 use crate::sidecar::Keeps;
 use crate::target::{self, Target, open_journal, refuse_packed_parquet};
 use clap::ValueEnum;
@@ -58,10 +58,10 @@ pub struct Args {
     /// .warc, .wet or .parquet, all inputs are web archives, or the one input is a Parquet file, and so is the output. A folder (one
     /// that is there, or with a slash at the end) gets a file for each input, of the same name and at the same place in its folder;
     /// what becomes text only there gets the ending .txt
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = output_path())]
     output: Option<PathBuf>,
     /// Write the blocks that are not kept to this file: JSON lines with file, record, id, i, start, end, label and text; packed as -o
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = output_path())]
     removed: Option<PathBuf>,
     /// Write to this folder what takes the outputs back to what they were, for `unbait restore`, and what was removed, to
     /// removed.jsonl.zst unless --removed names another file

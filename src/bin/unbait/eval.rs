@@ -7,7 +7,7 @@ use crate::choice::body_loss;
 use crate::figures;
 use crate::inputs::{BLOCKS, read_model};
 use crate::line_training::{self, LineArgs};
-use crate::output::{Results, Unfinished, WholeFile, json, note, write_file};
+use crate::output::{Results, Unfinished, WholeFile, json, note, output_path, write_file};
 use crate::score::Probabilities;
 use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
 use clap::ValueEnum;
@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long, value_name = "F1", requires = "data")]
     fail_under: Option<f64>,
     /// File for the blocks with a wrong label, as JSON lines, the surest first
-    #[arg(long, value_name = "FILE", requires = "data")]
+    #[arg(long, value_name = "FILE", value_parser = output_path(), requires = "data")]
     errors: Option<PathBuf>,
 }
 

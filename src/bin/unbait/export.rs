@@ -3,7 +3,7 @@
 //! Nothing of a page's text is in the file: a hash of 32 bits a block, and the page's id and address.
 
 use crate::Outcome;
-use crate::output::{complain, json, note, pack, write_file};
+use crate::output::{complain, json, note, output_path, pack, write_file};
 use crate::training::note_unread;
 use std::path::PathBuf;
 use unbait::dataset::Dataset;
@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "DATA", required = true)]
     data: Vec<PathBuf>,
     /// File to write, packed if it ends in .gz or .zst
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = output_path())]
     output: PathBuf,
 }
 

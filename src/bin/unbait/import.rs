@@ -3,7 +3,7 @@
 //! A page is found by its id, else by its address, else by the name of its file; of several copies the one that most labels fit counts.
 
 use crate::Outcome;
-use crate::output::{complain, json, note, pack, write_file};
+use crate::output::{complain, json, note, output_path, pack, write_file};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH", required = true)]
     pages: Vec<PathBuf>,
     /// Labelled pages to write, packed if it ends in .gz or .zst
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = output_path())]
     output: PathBuf,
     /// Largest share of a page's labels whose blocks the page need not have, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = TrainOptions::default().max_unmatched)]

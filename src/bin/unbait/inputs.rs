@@ -5,7 +5,7 @@
 use crate::Outcome;
 use crate::errors::BadRecords;
 use crate::journal::{At, DoneInputs, Journal};
-use crate::output::{Unfinished, note};
+use crate::output::{Unfinished, note, output_path};
 use crate::progress::Progress;
 use crate::size::Size;
 use crate::workers::{self, Next};
@@ -56,7 +56,7 @@ pub struct PathArgs {
     id_key: String,
     /// Write bad records to this file and not to standard error: JSON lines with file, record (its number from 1, of JSON lines the
     /// line), offset (in bytes; of .warc.gz where the record's member begins) and reason
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = output_path())]
     errors: Option<PathBuf>,
     /// Stop at the first bad record; an output file is not written then
     #[arg(long)]

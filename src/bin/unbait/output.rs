@@ -4,6 +4,7 @@
 
 use crate::journal::At;
 use crate::terminal::{in_line, visible};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,17 @@ use unbait::error::{Error, Result};
 
 /// Most bytes of what is said at once (chosen: names and keys of a page can be as long as the page).
 const MOST_SAID: usize = 4096;
+
+/// The path of a file to write. `-`, by which many tools mean standard output, would make a file of a name that is hard to get rid of.
+pub fn output_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path == Path::new("-") {
+            Err("name a file (./- for one of this name); results go to standard output where no file is named")
+        } else {
+            Ok(path)
+        }
+    })
+}
 
 /// Says something on standard error, in one line.
 pub fn note(message: &str) {

@@ -5,7 +5,7 @@
 
 use crate::Outcome;
 use crate::mirror::Mirror;
-use crate::output::{Results, Unfinished, WholeFile, complain, json, note};
+use crate::output::{Results, Unfinished, WholeFile, complain, json, note, output_path};
 use crate::sidecar::ENDING;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ pub struct Args {
     sidecar: PathBuf,
     /// Folder that gets the originals under their names. If OUT is one file with one original: the file to write, unless a folder of
     /// this name is there or a slash stands at the end
-    #[arg(short, long, value_name = "BACK", required_unless_present = "list")]
+    #[arg(short, long, value_name = "BACK", value_parser = output_path(), required_unless_present = "list")]
     output: Option<PathBuf>,
     /// Replace files of the folder; without it an original whose name is taken there is not restored, as the names stand in the undo
     /// files and not in the command

@@ -8,7 +8,7 @@ use crate::choice::{Balances, ChoiceArgs};
 use crate::inputs::{self, CLICKBAIT, PathArgs, ReadArgs, Taker, Worked, for_each_page_into, read_line_model};
 use crate::journal::Journal;
 use crate::mirror::{Ending, Mirror};
-use crate::output::{Results, json};
+use crate::output::{Results, json, output_path};
 use crate::target::{self, Target, open_journal, refuse_packed_parquet};
 use crate::terminal::{in_line, style, visible, width, wrapped};
 use clap::ValueEnum;
@@ -64,7 +64,7 @@ pub struct Args {
     /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz. A folder (one
     /// that is there, or with a slash at the end) gets a file for each input, packed as it is, at the same place in its folder, and of
     /// the same name if both have JSON lines, else with .jsonl, .json, .tsv, .txt or .parquet behind it
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = output_path())]
     output: Option<PathBuf>,
     /// Keep what is done when the run is stopped or killed: the same command goes on from there, and gives the same bytes. What it needs
     /// stands in hidden files beside the output; a run that is finished does nothing again

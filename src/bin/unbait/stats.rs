@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::choice::ChoiceArgs;
 use crate::figures::table;
 use crate::inputs::{Counts, PathArgs, ReadArgs, Worked, for_each_page};
-use crate::output::{PackedFile, Results, Unfinished, json};
+use crate::output::{PackedFile, Results, Unfinished, json, output_path};
 use crate::terminal::{cut, text_width};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Write to this file, which appears when all is done, or not at all; packed if it ends in .gz, .zst, .bz2 or .xz
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = output_path())]
     output: Option<PathBuf>,
 }
 

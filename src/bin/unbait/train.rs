@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::choice::body_loss;
 use crate::figures;
 use crate::line_training::{self, LineArgs};
-use crate::output::{Results, Unfinished, WholeFile, json, write_file};
+use crate::output::{Results, Unfinished, WholeFile, json, output_path, write_file};
 use crate::terminal::in_line;
 use crate::training::{DataArgs, FitArgs, MainTextArgs, Steps, complain_from};
 use serde::Serialize;
@@ -50,10 +50,10 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["max_body_loss", "main_text"])]
     no_figures: bool,
     /// Model file to write
-    #[arg(short, long, value_name = "MODEL")]
+    #[arg(short, long, value_name = "MODEL", value_parser = output_path())]
     output: PathBuf,
     /// File for the whole report as JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = output_path())]
     report: Option<PathBuf>,
 }
 
