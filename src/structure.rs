@@ -590,7 +590,6 @@ const CONTENT: Family = Family::of_steps("content-steps+length", Group::Containe
 const CONTENT_SHARE: Family = Family::of_steps("content-steps+share+length", Group::Containers);
 const SAME_PATH: Family = Family::of_steps("same-path", Group::Containers);
 
-/// A link density as one of five steps.
 /// The names of what [`Structure::measures`] gives.
 pub const MEASURES: [&str; 7] = [
     "share in links",
@@ -602,6 +601,7 @@ pub const MEASURES: [&str; 7] = [
     "share of the page's title",
 ];
 
+/// A link density as one of five steps.
 fn link_step(density: f32) -> usize {
     step(density, &[0.001, 0.33, 0.66, 0.999])
 }
