@@ -22,8 +22,10 @@ pub struct Structure<'p> {
     word_spellings: Vec<String>,
     /// Word units in paragraphs on the whole page.
     paragraph_words: f32,
-    /// By element: bits of the landmarks that it is or stands in, and [`DESCRIBED`].
+    /// By element: bits of the landmarks that it is or stands in.
     inside: Vec<u32>,
+    /// By element: where to go on upwards.
+    above: Vec<Above>,
     /// By path: number of blocks, and the sum of their word units.
     paths: HashedMap<(u32, f32)>,
     /// Content words of the page's title, sorted.
@@ -49,6 +51,18 @@ struct Holdings {
     words: f32,
     link_words: f32,
     paragraph_words: f32,
+}
+
+/// The nearest ancestors of an element that something is read from, so that the way up is short in deep pages too; the element itself
+/// where it has no such ancestor.
+#[derive(Clone, Copy)]
+struct Above {
+    /// One of a block-level name.
+    block_level: ElementId,
+    /// One that has a role or a property.
+    described: ElementId,
+    /// One that holds more blocks.
+    wider: ElementId,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,6 +100,7 @@ impl<'p> Structure<'p> {
             word_spellings: Vec::new(),
             paragraph_words: 0.0,
             inside: landmarks(document),
+            above: Vec::with_capacity(document.elements.len()),
             paths: HashedMap::default(),
             title: topic(document.title.as_deref().unwrap_or("")),
             description: topic(metadata(document, &["og:description", "description"])),
@@ -97,6 +112,7 @@ impl<'p> Structure<'p> {
         };
         structure.read_class_words();
         structure.read_blocks();
+        structure.find_ways_up();
         Some(structure)
     }
 
@@ -156,6 +172,41 @@ impl<'p> Structure<'p> {
         }
     }
 
+    fn find_ways_up(&mut self) {
+        for (id, element) in self.document.ids().zip(&self.document.elements) {
+            let Some(parent) = element.parent else {
+                self.above.push(Above {
+                    block_level: id,
+                    described: id,
+                    wider: id,
+                });
+                continue;
+            };
+            let parents = self.above[parent.index()];
+            // the parent, or what is nearest above it
+            let nearest = |is_parent: bool, parents: ElementId| match is_parent {
+                true => parent,
+                false if parents != parent => parents,
+                false => id,
+            };
+            let is_described = self.document.role(parent).or(self.document.itemprop(parent)).is_some();
+            let blocks = |id: ElementId| self.holds[id.index()].blocks;
+            self.above.push(Above {
+                block_level: nearest(self.document.element(parent).name.is_block_level(), parents.block_level),
+                described: nearest(is_described, parents.described),
+                wider: nearest(blocks(parent) > blocks(id), parents.wider),
+            });
+        }
+    }
+
+    /// An element, what is nearest above it, and so on.
+    fn up(&self, from: ElementId, nearest: fn(&Above) -> ElementId) -> impl Iterator<Item = ElementId> {
+        std::iter::successors(Some(from), move |&id| {
+            let above = nearest(&self.above[id.index()]);
+            (above != id).then_some(above)
+        })
+    }
+
     /// What the page model asks of the markup of one block, in the order of [`MEASURES`], each 0 to 1.
     pub fn measures(&self, block: usize) -> [f32; MEASURES.len()] {
         let Some(markup) = &self.blocks[block].markup else {
@@ -194,14 +245,10 @@ impl<'p> Structure<'p> {
         let inner = name(markup.element);
         sink.add(&INNER, INNER.hash1(part(inner)), || inner.to_owned());
         let inside = self.inside[markup.element.index()];
-        let mut path: Vec<&str> = Vec::with_capacity(4);
-        for id in self.document.ancestors(markup.element) {
-            let element = self.document.element(id);
-            if element.name.is_block_level() && path.len() < 4 {
-                path.push(name(id));
-            } else if path.len() == 4 && inside & DESCRIBED == 0 {
-                break;
-            }
+        let is_block_level = |id: &ElementId| self.document.element(*id).name.is_block_level();
+        let outwards = self.up(markup.element, |above| above.block_level);
+        let path: Vec<&str> = outwards.filter(is_block_level).take(3).map(name).collect();
+        for id in self.up(markup.element, |above| above.described) {
             if let Some(role) = self.document.role(id) {
                 sink.add(&ROLE, ROLE.hash1(part(first_word(role))), || {
                     first_word(role).to_owned()
@@ -313,7 +360,7 @@ impl<'p> Structure<'p> {
     fn section_headings<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
         let mut last = block;
         let mut found = 0;
-        for id in self.document.ancestors(markup.element) {
+        for id in self.up(markup.element, |above| above.wider) {
             let Some(first) = self.holds[id.index()].first.map(|first| first as usize) else {
                 continue;
             };
@@ -389,14 +436,9 @@ impl<'p> Structure<'p> {
     fn containers<S: Sink>(&self, block: usize, markup: &Markup, sink: &mut S) {
         let length = self.shapes[block].coarse_step;
         let mut level = 0;
-        let mut last_blocks = 0;
         let mut steps_to_content = None;
-        for id in self.document.ancestors(markup.element) {
+        for id in self.up(markup.element, |above| above.wider) {
             let holds = self.holds[id.index()];
-            if holds.blocks == last_blocks {
-                continue;
-            }
-            last_blocks = holds.blocks;
             let share = holds.paragraph_words / self.paragraph_words.max(1.0);
             if steps_to_content.is_none() && share >= 0.5 {
                 steps_to_content = Some((level, step(share, &[0.6, 0.8, 0.95])));
@@ -527,9 +569,6 @@ const LANDMARKS: [ElementName; 27] = [
     ElementName::Picture,
 ];
 
-/// Bit of an element that has a role or a property, or stands in one that has.
-const DESCRIBED: u32 = 1 << LANDMARKS.len();
-
 /// Bit of a landmark; none for other names.
 fn landmark(name: &ElementName) -> u32 {
     let place = LANDMARKS.iter().position(|landmark| landmark == name);
@@ -539,11 +578,9 @@ fn landmark(name: &ElementName) -> u32 {
 /// By element: the bits of the elements from the root to it.
 fn landmarks(document: &Document) -> Vec<u32> {
     let mut inside: Vec<u32> = Vec::with_capacity(document.elements.len());
-    for (id, element) in document.ids().zip(&document.elements) {
+    for element in &document.elements {
         let above = element.parent.map_or(0, |parent| inside[parent.index()]);
-        let is_described = document.role(id).or(document.itemprop(id)).is_some();
-        let described = if is_described { DESCRIBED } else { 0 };
-        inside.push(above | landmark(&element.name) | described);
+        inside.push(above | landmark(&element.name));
     }
     inside
 }
@@ -670,8 +707,8 @@ mod tests {
         }
     }
 
-    /// The features of the block with this text.
-    fn features(html: &str, text: &str) -> Vec<String> {
+    /// What `look` gives for the structure of a page.
+    fn with_structure<T>(html: &str, look: impl FnOnce(&Structure<'_>) -> T) -> T {
         let page = Page::from_text("-", html.to_owned(), Some(PageKind::Html)).unwrap();
         let segmented = segment(&page, Split::Auto);
         let terms = PageTerms::new(segmented.blocks.iter().map(|block| block.text.as_str()));
@@ -682,22 +719,54 @@ mod tests {
             .map(|(at, block)| Shape::of(&block.text, terms.tokens(at)))
             .collect();
         let context = Context::new(&terms, &shapes);
-        let structure = Structure::new(
-            segmented.document.as_ref(),
-            &segmented.blocks,
-            &terms,
-            &shapes,
-            &context,
-        )
-        .unwrap();
-        let at = segmented.blocks.iter().position(|block| block.text == text).unwrap();
-        let mut sink = Spellings(Vec::new());
-        structure.features(at, &mut sink);
-        sink.0
+        let document = segmented.document.as_ref();
+        look(&Structure::new(document, &segmented.blocks, &terms, &shapes, &context).unwrap())
+    }
+
+    /// The features of the block with this text.
+    fn features(html: &str, text: &str) -> Vec<String> {
+        with_structure(html, |structure| {
+            let at = structure.blocks.iter().position(|block| block.text == text).unwrap();
+            let mut sink = Spellings(Vec::new());
+            structure.features(at, &mut sink);
+            sink.0
+        })
     }
 
     fn has(features: &[String], start: &str) -> bool {
         features.iter().any(|feature| feature.starts_with(start))
+    }
+
+    #[test]
+    fn the_ways_up_pass_what_all_ancestors_have() {
+        let page = "<div role=main><b><i><p>a</p></i></b><section><em itemprop=x><b><div>b <u><s>c</s></u></div></b></em><p>d\
+                    </section></div><nav><ul role=menu><li><a><b>e</b></a><li>f</ul></nav>";
+        with_structure(page, |structure| {
+            let document = structure.document;
+            let is_block_level = |id: &ElementId| document.element(*id).name.is_block_level();
+            let is_described = |id: &ElementId| document.role(*id).or(document.itemprop(*id)).is_some();
+            let found = |from: ElementId, nearest: fn(&Above) -> ElementId, is: &dyn Fn(&ElementId) -> bool| {
+                let up: Vec<ElementId> = structure.up(from, nearest).collect();
+                assert!(up[1..].iter().all(is), "nothing else on the way");
+                up.into_iter().filter(is).collect::<Vec<_>>()
+            };
+            for from in document.ids() {
+                let ancestors =
+                    |is: &dyn Fn(&ElementId) -> bool| document.ancestors(from).filter(is).collect::<Vec<_>>();
+                assert_eq!(
+                    found(from, |above| above.block_level, &is_block_level),
+                    ancestors(&is_block_level)
+                );
+                assert_eq!(
+                    found(from, |above| above.described, &is_described),
+                    ancestors(&is_described)
+                );
+                let holds = |id: ElementId| structure.holds[id.index()].blocks;
+                let mut wider: Vec<ElementId> = document.ancestors(from).collect();
+                wider.dedup_by_key(|id| holds(*id));
+                assert_eq!(structure.up(from, |above| above.wider).collect::<Vec<_>>(), wider);
+            }
+        });
     }
 
     #[test]
