@@ -10,11 +10,15 @@ use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use ::parquet::errors::ParquetError;
+use ::parquet::file::reader::{ChunkReader, Length};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
+use bytes::Bytes;
 use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,6 +94,46 @@ impl Row {
     }
 }
 
+/// A file whose end is an error: the crate's reader goes over what it does not know in a page's header without a look at how much of it
+/// there is (60.1), and would go over the end of the file two thousand million times.
+pub(super) struct EndedFile(pub File);
+
+impl Length for EndedFile {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for EndedFile {
+    type T = BufReader<EndIsError>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        let mut file = self.0.try_clone()?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok(BufReader::new(EndIsError(file)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        // before memory is taken for it
+        if start.saturating_add(length as u64) > self.len() {
+            return Err(ParquetError::EOF(format!("{length} bytes from byte {start} on")));
+        }
+        self.0.get_bytes(start, length)
+    }
+}
+
+/// A file from which nothing can be read beyond its end.
+pub(super) struct EndIsError(File);
+
+impl Read for EndIsError {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
+}
+
 /// The rows of a file.
 pub(super) struct Rows {
     path: Arc<Path>,
@@ -134,13 +178,14 @@ impl Rows {
         })?;
         // without the types that Arrow wrote beside Parquet's, text is one type and not five
         let reading = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let file = EndedFile(file);
         let metadata = without_panic(|| ArrowReaderMetadata::load(&file, reading))
             .and_then(|metadata| metadata.map_err(|error| error.to_string()))
             .map_err(|error| failed(format!("no Parquet file, or its end is broken: {error}")))?;
         let columns = Columns::new(&metadata, options).map_err(failed)?;
         Ok(Self {
             path: Arc::clone(path),
-            file,
+            file: file.0,
             metadata,
             columns,
             bytes_read: Arc::clone(&options.bytes_read),
@@ -177,7 +222,7 @@ impl Rows {
     fn reader_of_group(&self) -> Result<ParquetRecordBatchReader, String> {
         let file = self.file.try_clone().map_err(|error| error.to_string())?;
         let reader = without_panic(|| {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+            ParquetRecordBatchReaderBuilder::new_with_metadata(EndedFile(file), self.metadata.clone())
                 .with_row_groups(vec![self.group])
                 .with_projection(self.columns.mask.clone())
                 .with_batch_size(self.batch_rows())
@@ -476,6 +521,51 @@ mod tests {
         let read = read(&path, &options);
         let page = &read[0].as_ref().unwrap().page;
         assert_eq!((page.id.as_str(), page.kind), ("n", crate::page::PageKind::Html));
+    }
+
+    #[test]
+    fn a_page_whose_header_does_not_end_in_its_file_is_named() {
+        // found by fuzzing: a field 15, which no header has, a list of 2^31 - 1 numbers of 8 bytes
+        let endless = [0xf9, 0xf7, 0xff, 0xff, 0xff, 0xff, 0x07];
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["One", "Two", "Three"]));
+        let (_folder, path) = write(vec![("text", texts)], Compression::UNCOMPRESSED);
+        let metadata = ParquetMetaDataReader::new()
+            .parse_and_finish(&File::open(&path).unwrap())
+            .unwrap();
+        let first = metadata.row_group(0).column(0).byte_range().0 as usize;
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[first..][..endless.len()].copy_from_slice(&endless);
+        std::fs::write(&path, bytes).unwrap();
+        let read = read(&path, &CorpusOptions::default());
+        assert_eq!(read.len(), 3);
+        for row in &read[..2] {
+            let problem = row.as_ref().unwrap_err();
+            assert!(problem.contains("its row group cannot be read"), "{problem}");
+        }
+        assert_eq!(
+            read[2].as_ref().unwrap().page.text,
+            "Three",
+            "the row group behind it is read"
+        );
+    }
+
+    #[test]
+    fn more_bytes_than_a_file_has_are_an_error_before_memory_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, b"four").unwrap();
+        let file = EndedFile(File::open(&path).unwrap());
+        assert_eq!(file.get_bytes(1, 3).unwrap(), &b"our"[..]);
+        // a vector of so many bytes would be a panic
+        for (start, length) in [(1, 4), (0, usize::MAX), (u64::MAX, usize::MAX)] {
+            assert!(matches!(file.get_bytes(start, length), Err(ParquetError::EOF(_))));
+        }
+        let mut all = Vec::new();
+        let end = file.get_read(2).unwrap().read_to_end(&mut all).unwrap_err();
+        assert_eq!(
+            (all.as_slice(), end.kind()),
+            (&b"ur"[..], std::io::ErrorKind::UnexpectedEof)
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Other columns are never made values of this program: of a row group with all its rows they are copied as they are packed, else their rows
 //! are copied in Parquet's own types. What only helps readers to skip (page indexes, Bloom filters) is not copied.
 
-use super::parquet::{is_text, without_panic};
+use super::parquet::{EndedFile, is_text, without_panic};
 use super::{BlockCounts, Keys};
 use crate::error::{Error, Result};
 use ::parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
@@ -49,7 +49,7 @@ const BATCH_ROWS: usize = 64;
 pub struct RowTable {
     path: PathBuf,
     file: File,
-    source: SerializedFileReader<File>,
+    source: SerializedFileReader<EndedFile>,
     layout: Layout,
     writer: SerializedFileWriter<Vec<u8>>,
     /// The row group of the source that is written, and its first row from 0.
@@ -111,7 +111,7 @@ impl RowTable {
         };
         let file = File::open(path).map_err(read)?;
         let clone = file.try_clone().map_err(read)?;
-        let source = without_panic(|| SerializedFileReader::new(clone))
+        let source = without_panic(|| SerializedFileReader::new(EndedFile(clone)))
             .and_then(|source| source.map_err(|error| error.to_string()))
             .map_err(|error| failed(format!("no Parquet file, or its end is broken: {error}")))?;
         let (layout, properties) = Layout::new(source.metadata(), keys, labels).map_err(failed)?;
