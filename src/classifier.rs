@@ -6,6 +6,7 @@ use crate::analyzer::Language;
 use crate::balance::{BodyLoss, LossTable, LossThreshold};
 use crate::convolution::{DILATIONS, Network, UNITS};
 use crate::error::{Error, Result};
+use crate::html::ElementId;
 use crate::label::{Label, LabelSet};
 pub use crate::model_file::{FORMAT, Provenance};
 use crate::model_file::{
@@ -547,7 +548,7 @@ fn network_tensors(inputs: usize) -> Vec<(String, Vec<usize>)> {
     tensors
 }
 
-/// Hands over a page part by part, each a page of at most [`MOST_BLOCKS`] with all elements, and gives it back.
+/// Hands over a page part by part, each a page of at most [`MOST_BLOCKS`] with the elements around them, and gives it back.
 fn in_parts(segmented: Segmented, take: impl FnMut(&Segmented)) -> Segmented {
     in_parts_of(MOST_BLOCKS, segmented, take)
 }
@@ -557,22 +558,35 @@ fn in_parts_of(most: usize, mut segmented: Segmented, mut take: impl FnMut(&Segm
         take(&segmented);
         return segmented;
     }
-    let mut part = Segmented {
-        kind: segmented.kind,
-        blocks: Vec::with_capacity(most),
-        document: segmented.document.take(),
-    };
-    for start in (0..segmented.blocks.len()).step_by(most) {
-        let end = (start + most).min(segmented.blocks.len());
-        let blocks = &mut segmented.blocks[start..end];
-        part.blocks.extend(blocks.iter_mut().map(std::mem::take));
+    for blocks in segmented.blocks.chunks_mut(most) {
+        let mut part = Segmented {
+            kind: segmented.kind,
+            blocks: blocks.iter_mut().map(std::mem::take).collect(),
+            document: None,
+        };
+        let places = segmented.document.as_ref().map(|document| {
+            let (excerpt, places) = document.excerpt(elements(&mut part.blocks).map(|element| *element));
+            part.document = Some(excerpt);
+            places
+        });
+        if let Some(places) = &places {
+            elements(&mut part.blocks).for_each(|element| *element = places.here(*element));
+        }
         take(&part);
-        for (block, taken) in blocks.iter_mut().zip(part.blocks.drain(..)) {
+        if let Some(places) = &places {
+            elements(&mut part.blocks).for_each(|element| *element = places.whole(*element));
+        }
+        for (block, taken) in blocks.iter_mut().zip(part.blocks) {
             *block = taken;
         }
     }
-    segmented.document = part.document;
     segmented
+}
+
+/// Everything in the blocks that names an element.
+fn elements(blocks: &mut [Block]) -> impl Iterator<Item = &mut ElementId> {
+    let markups = blocks.iter_mut().filter_map(|block| block.markup.as_mut());
+    markups.flat_map(|markup| markup.elements_mut())
 }
 
 /// The most likely label of each row; of equals the first in the labels' order.
@@ -598,6 +612,48 @@ fn two_likeliest(scores: &[f64]) -> (Label, Label) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_a_page_have_the_elements_around_their_blocks_and_leave_no_trace() {
+        let item = |n: usize| format!("<li class=c{n}><b><a href=/{n}>Link {n}</a></b> <p>Text {n}</p></li>");
+        let items: String = (0..5).map(item).collect();
+        let html = format!("<html lang=de><title>T</title><div class=outer><ul>{items}</ul><p>Last</div>");
+        let page = Page::from_text("-", html, Some(PageKind::Html)).unwrap();
+        let around = |page: &Segmented, at: usize| -> Vec<String> {
+            let (document, markup) = (
+                page.document.as_ref().unwrap(),
+                page.blocks[at].markup.as_ref().unwrap(),
+            );
+            let said = |id: ElementId| {
+                let classes: Vec<&str> = document.classes(id).collect();
+                format!(
+                    "{} {classes:?} {:?}",
+                    document.element(id).name.as_str(),
+                    document.href(id)
+                )
+            };
+            let ways = [Some(markup.element), Some(markup.container), markup.first_link];
+            let ways = ways.into_iter().flatten();
+            ways.flat_map(|from| document.ancestors(from).map(said)).collect()
+        };
+        let whole = segment(&page, Split::Auto);
+        let mut first = 0;
+        let back = in_parts_of(3, segment(&page, Split::Auto), |part| {
+            let document = part.document.as_ref().unwrap();
+            assert_eq!(
+                (document.title.as_deref(), document.lang.as_deref()),
+                (Some("T"), Some("de"))
+            );
+            for at in 0..part.blocks.len() {
+                assert_eq!(part.blocks[at].text, whole.blocks[first + at].text);
+                assert_eq!(around(part, at), around(&whole, first + at));
+            }
+            assert!(document.elements.len() < whole.document.as_ref().unwrap().elements.len());
+            first += part.blocks.len();
+        });
+        assert_eq!(first, whole.blocks.len());
+        assert_eq!((back.blocks, back.document), (whole.blocks, whole.document));
+    }
 
     fn classifier() -> Classifier {
         let labels = LabelSet::new(["body", "promo"]).unwrap();

@@ -8,7 +8,7 @@
 //! paragraph also in quirks mode; a template is hidden even if it declares a shadow root; a frameset after text is ignored.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
@@ -382,7 +382,72 @@ pub struct Document {
     attributes: String,
 }
 
+/// Where the elements of an excerpt stand in the whole document.
+pub(crate) struct Places(Vec<ElementId>);
+
+impl Places {
+    /// The id in the excerpt of an element of the whole.
+    ///
+    /// # Panics
+    /// When the element is not in the excerpt.
+    pub fn here(&self, whole: ElementId) -> ElementId {
+        let place = self.0.binary_search(&whole).expect("an element of the excerpt");
+        ElementId(place as u32)
+    }
+
+    /// The id in the whole of an element of the excerpt.
+    pub fn whole(&self, here: ElementId) -> ElementId {
+        self.0[here.index()]
+    }
+}
+
 impl Document {
+    /// These elements and those around them as a document of their own, which costs as much as they are and not as the whole; it has no
+    /// text and no pieces.
+    pub(crate) fn excerpt(&self, wanted: impl IntoIterator<Item = ElementId>) -> (Self, Places) {
+        let mut places = Places(vec![ElementId::ROOT]);
+        let mut seen = HashSet::from([ElementId::ROOT]);
+        for id in wanted {
+            places.0.extend(self.ancestors(id).take_while(|id| seen.insert(*id)));
+        }
+        places.0.sort_unstable();
+        let mut excerpt = Self {
+            text: String::new(),
+            pieces: Vec::new(),
+            elements: Vec::with_capacity(places.0.len()),
+            title: self.title.clone(),
+            lang: self.lang.clone(),
+            metadata: self.metadata.clone(),
+            json_ld: Vec::new(),
+            attributes: String::new(),
+        };
+        // elements that were opened again share their values, which can be long
+        let mut moved: HashMap<Range<u32>, u32> = HashMap::new();
+        for id in &places.0 {
+            let mut element = self.element(*id).clone();
+            element.parent = element.parent.map(|parent| places.here(parent));
+            let Element {
+                classes,
+                id,
+                role,
+                itemprop,
+                href,
+                ..
+            } = &mut element;
+            for range in [classes, id, role, itemprop, href] {
+                let length = range.end - range.start;
+                let start = *moved.entry(range.clone()).or_insert_with(|| {
+                    let start = excerpt.attributes.len() as u32;
+                    excerpt.attributes.push_str(self.attribute(range));
+                    start
+                });
+                *range = start..start + length;
+            }
+            excerpt.elements.push(element);
+        }
+        (excerpt, places)
+    }
+
     /// The ids of all elements in the order of [`Document::elements`].
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = ElementId> + ExactSizeIterator + use<> {
         (0..self.elements.len()).map(|index| ElementId(index as u32))
@@ -2246,6 +2311,40 @@ mod tests {
         let is_link = |text| document.link(element_of(&document, text)).is_some();
         assert!(is_link("a") && is_link("b"));
         assert!(!is_link("c") && !is_link("d"));
+    }
+
+    #[test]
+    fn an_excerpt_has_what_was_wanted_and_what_is_around_it() {
+        let long = "x".repeat(MOST_CLASS_BYTES);
+        let document = parse(&format!(
+            "<div id=a><b class={long}><p>a<p>b</p></b></div><div id=b role=main><i>c"
+        ));
+        let wanted = [
+            element_of(&document, "c"),
+            element_of(&document, "b"),
+            element_of(&document, "a"),
+        ];
+        let (excerpt, places) = document.excerpt(wanted);
+        for id in wanted {
+            let said = |document: &Document, id: ElementId| -> Vec<String> {
+                let of = |id| (document.element(id).name.clone(), document.id(id), document.role(id));
+                let classes = |id| document.classes(id).collect::<String>();
+                document
+                    .ancestors(id)
+                    .map(|id| format!("{:?} {}", of(id), classes(id)))
+                    .collect()
+            };
+            assert_eq!(said(&excerpt, places.here(id)), said(&document, id));
+            assert_eq!(places.whole(places.here(id)), id);
+        }
+        assert!(
+            excerpt.attributes.len() < 2 * MOST_CLASS_BYTES,
+            "a value that is shared stands once"
+        );
+        let (excerpt, _) = document.excerpt([element_of(&document, "c")]);
+        let names: Vec<&str> = excerpt.elements.iter().map(|element| element.name.as_str()).collect();
+        assert_eq!(names, ["html", "body", "div", "i"]);
+        assert_eq!(document.excerpt([]).0.elements.len(), 1);
     }
 
     #[test]

@@ -66,6 +66,15 @@ pub struct Markup {
     pub picture_after: Option<String>,
 }
 
+impl Markup {
+    /// Everything in it that names an element.
+    pub(crate) fn elements_mut(&mut self) -> impl Iterator<Item = &mut ElementId> {
+        [&mut self.element, &mut self.container]
+            .into_iter()
+            .chain(&mut self.first_link)
+    }
+}
+
 /// Splits a page into its blocks. A page without visible text has none.
 pub fn segment(page: &Page, split: Split) -> Segmented {
     match page.kind {

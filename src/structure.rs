@@ -647,8 +647,15 @@ fn first_word(text: &str) -> &str {
     text.split_whitespace().next().unwrap_or("-")
 }
 
+/// Bytes of a title, a description, an alt text or an address whose words count (chosen: those that people wrote are shorter, and a page of
+/// many blocks is asked for its title once for each part).
+const MOST_TOPIC_BYTES: usize = 4096;
+
 fn topic(text: &str) -> Vec<u64> {
-    let terms = PageTerms::new(std::iter::once(text));
+    let end = (0..=text.len().min(MOST_TOPIC_BYTES))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    let terms = PageTerms::new(std::iter::once(&text[..end.unwrap_or(0)]));
     content_words(terms.tokens(0))
 }
 
