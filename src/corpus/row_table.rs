@@ -151,11 +151,11 @@ impl RowTable {
         let failed = |error| failed(&self.path, self.group, error);
         let part = match &mut self.part {
             Some(part) => part,
-            none => none.insert(Part::new(&self.layout).map_err(failed)?),
+            none => none.insert(caught(|| Part::new(&self.layout)).map_err(failed)?),
         };
         part.add(at, text, counts);
         if part.text_bytes >= BATCH_BYTES || part.texts.len() >= BATCH_ROWS {
-            part.encode(&self.layout).map_err(failed)?;
+            caught(|| part.encode(&self.layout)).map_err(failed)?;
         }
         if part.row_count >= most_rows {
             self.end_part(to)?;
@@ -198,9 +198,7 @@ impl RowTable {
         let Some(part) = self.part.take() else {
             return Ok(());
         };
-        let written = without_panic(|| self.write(part));
-        let written = written.unwrap_or_else(|problem| Err(ParquetError::General(problem)));
-        written.map_err(|error| failed(&self.path, self.group, error))?;
+        caught(|| self.write(part)).map_err(|error| failed(&self.path, self.group, error))?;
         to.append(self.writer.inner_mut());
         Ok(())
     }
@@ -242,6 +240,11 @@ impl RowTable {
         }
         group.close().map(drop)
     }
+}
+
+/// What `write` gives, or an error when the crate panicked at what a broken source says.
+fn caught<T>(write: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    without_panic(write).unwrap_or_else(|problem| Err(ParquetError::General(problem)))
 }
 
 fn failed(path: &Path, group: usize, error: ParquetError) -> Error {
@@ -456,12 +459,14 @@ fn properties(
     Ok(Arc::new(properties.set_key_value_metadata(metadata).build()))
 }
 
-/// How a leaf of the source is packed, with the effort that each packing's own tool has by default.
+/// How a leaf of the source is packed, with the effort that each packing's own tool has by default; Zstandard where there is no packer.
 fn packing(source: &ParquetMetaData, leaf: Option<usize>) -> Result<Compression, ParquetError> {
     let group = source.row_groups().first();
     Ok(
         match group.zip(leaf).map(|(group, leaf)| group.column(leaf).compression()) {
-            Some(Compression::ZSTD(_)) => Compression::ZSTD(ZstdLevel::try_new(zstd::DEFAULT_COMPRESSION_LEVEL)?),
+            Some(Compression::ZSTD(_) | Compression::BROTLI(_) | Compression::LZO) => {
+                Compression::ZSTD(ZstdLevel::try_new(zstd::DEFAULT_COMPRESSION_LEVEL)?)
+            }
             Some(other) => other,
             None => Compression::UNCOMPRESSED,
         },
@@ -564,7 +569,7 @@ mod tests {
     use ::parquet::arrow::ArrowWriter;
     use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
     use ::parquet::data_type::{ByteArray, ByteArrayType, Int96, Int96Type};
-    use ::parquet::file::metadata::KeyValue;
+    use ::parquet::file::metadata::{KeyValue, ParquetMetaDataWriter};
     use ::parquet::schema::parser::parse_message_type;
     use arrow_array::builder::{
         Int64Builder, ListBuilder, MapBuilder, StringBuilder, StringDictionaryBuilder, StructBuilder,
@@ -803,6 +808,43 @@ mod tests {
         assert_eq!((count("kept", "body"), count("removed", "promo")), (times(1), times(2)));
         assert_eq!(count("kept", "promo"), times(0));
         assert_eq!(count("removed", "caption"), vec![1; rows.len()]);
+    }
+
+    #[test]
+    fn a_text_whose_packing_has_no_packer_is_packed_otherwise() {
+        // found by fuzzing: the crate panicked
+        let source = source(&batch(columns()), Compression::SNAPPY);
+        let mut file = metadata(&source.path).as_ref().clone().into_builder();
+        let mut groups = file.take_row_groups();
+        for group in &mut groups {
+            let mut other = group.clone().into_builder();
+            let columns = other.take_columns().into_iter().map(|column| {
+                let is_text = column.column_path().string() == "text";
+                let codec = if is_text {
+                    Compression::BROTLI(Default::default())
+                } else {
+                    column.compression()
+                };
+                column.into_builder().set_compression(codec).build().unwrap()
+            });
+            *group = other.set_column_metadata(columns.collect()).build().unwrap();
+        }
+        // what stands before the metadata is where it was
+        let mut bytes = std::fs::read(&source.path).unwrap();
+        ParquetMetaDataWriter::new(&mut bytes, &file.set_row_groups(groups).build())
+            .finish()
+            .unwrap();
+        std::fs::write(&source.path, bytes).unwrap();
+        let new = rewrite(&source, &Keys::default(), 1..=7);
+        let codecs = |name: &str| -> Vec<Compression> {
+            let packed = metadata(&new);
+            let columns = packed.row_groups().iter().flat_map(|group| group.columns());
+            let columns = columns.filter(|column| column.column_path().string() == name);
+            columns.map(|column| column.compression()).collect()
+        };
+        assert!(codecs("text").iter().all(|codec| matches!(codec, Compression::ZSTD(_))));
+        assert!(codecs("id").iter().all(|codec| *codec == Compression::SNAPPY));
+        assert_eq!(read(&new).num_rows(), 7);
     }
 
     #[test]
