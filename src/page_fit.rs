@@ -336,24 +336,36 @@ fn fit_last_layer(
         ));
     }
     let mut records = Array2::from_shape_vec((count, width), values).map_err(|error| failed(error.to_string()))?;
-    let scaling = Scaling::of(&records);
+    let mut scaling = Scaling::of(&records);
     scaling.apply(&mut records);
-    let records = linfa::Dataset::new(records, Array1::from_vec(targets));
-    // linfa's loss is a sum over rows, our tolerance is on the mean
-    let fitted = MultiLogisticRegression::default()
-        .alpha(options.penalty)
-        .max_iterations(options.max_iterations)
-        .gradient_tolerance(options.tolerance * count as f64)
-        .initial_params(scaling.scaled(start))
-        .fit(&records)
-        .map_err(|error| failed(error.to_string()))?;
-    let gradient_norm = gradient_norm(
-        fitted.params().view(),
-        fitted.intercept(),
-        records.records().view(),
-        records.targets(),
-        options.penalty,
-    );
+    let mut records = linfa::Dataset::new(records, Array1::from_vec(targets));
+    let solve = |records: &linfa::Dataset<f64, usize, ndarray::Ix1>, start: Array2<f64>| {
+        // linfa's loss is a sum over rows, our tolerance is on the mean
+        let fitted = MultiLogisticRegression::default()
+            .alpha(options.penalty)
+            .max_iterations(options.max_iterations)
+            .gradient_tolerance(options.tolerance * count as f64)
+            .initial_params(start)
+            .fit(records)
+            .map_err(|error| failed(error.to_string()))?;
+        let gradient_norm = gradient_norm(
+            fitted.params().view(),
+            fitted.intercept(),
+            records.records().view(),
+            records.targets(),
+            options.penalty,
+        );
+        Ok((fitted, gradient_norm))
+    };
+    let (fitted, gradient_norm) = match solve(&records, scaling.scaled(start)) {
+        Ok((fitted, gradient_norm)) if gradient_norm <= options.tolerance => (fitted, gradient_norm),
+        // large scores stop linfa, whose softmax is shifted by the largest of all rows; on another way it may not meet any
+        Ok(_) | Err(_) => {
+            records.records += &scaling.means;
+            scaling.means.fill(0.0);
+            solve(&records, Array2::zeros((width + 1, options.labels)))?
+        }
+    };
     if gradient_norm > options.tolerance && !options.allow_early_stop {
         return Err(Error::NotConverged {
             model: "page model",
@@ -567,6 +579,18 @@ mod tests {
         ] {
             assert!((other - &scores).iter().all(|difference| difference.abs() < 1e-9));
         }
+    }
+
+    #[test]
+    fn a_start_from_which_no_fit_converges_is_left() {
+        let (samples, options) = (samples(1), options());
+        let Parameters { network, mut last } = fit_network(&samples, &options);
+        for (at, weight) in last.by_features.iter_mut().enumerate() {
+            *weight = if at % 2 == 0 { 4e3 } else { -4e3 };
+        }
+        let fit = fit_last_layer(network, &last, &samples, &options).unwrap();
+        assert!(fit.gradient_norm <= 1e-4);
+        assert!(accuracy(&fit.model, &samples) > 0.95);
     }
 
     #[test]
