@@ -20,7 +20,7 @@ use std::sync::Mutex;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
     /// Norm of the gradient of the mean loss at which it has converged, each weight in units of its curvature (the square root of
-    /// rows / (penalty + a quarter of the column's sum of squares)).
+    /// rows / (penalty + a quarter of the column's sum of squares)). From 1e-3 on, sums over rows are made in single precision.
     pub tolerance: f64,
     /// Most iterations.
     pub max_iterations: u64,
@@ -37,8 +37,8 @@ const COLUMNS_TOGETHER: usize = 4096;
 /// The largest second derivative of the logistic loss by a score: p (1 - p) at p = 1/2.
 const STEEPEST: f64 = 0.25;
 
-/// The least tolerance for which sums over rows are made in single precision (chosen: such sums are off by some 1e-6, and half the
-/// bytes are half the misses of the cache, which is what a pass over the rows waits for).
+/// The least tolerance for which sums over rows are made in single precision (chosen: it is far above what such sums are off by, and the
+/// weights and sums that a pass over the rows waits for take half the room in the cache).
 const SINGLE_PRECISION: f64 = 1e-3;
 
 /// Corrections that L-BFGS remembers (as linfa-logistic).

@@ -777,6 +777,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_topic_the_beginning_counts() {
+        // short words are no topic
+        let behind = |words: usize| topic(&format!("{}omega", "a b ".repeat(words)));
+        assert_eq!(behind(100), topic("omega"));
+        assert!(behind(MOST_TOPIC_BYTES).is_empty());
+        // no character is cut
+        for before in 0..3 {
+            topic(&("x".repeat(before) + &"\u{20ac}".repeat(MOST_TOPIC_BYTES)));
+        }
+    }
+
+    #[test]
     fn identifiers_are_split_into_words() {
         let mut words = Vec::new();
         split_identifier("relatedPosts__item-2 x", |word| words.push(word.to_owned()));
