@@ -52,6 +52,7 @@
 //! | | [`corrections`] | labels of labelled pages put right |
 //! | | [`main_text`] | pages with their main text, to judge what is kept of them |
 //! | | [`risk`] | thresholds that lose no more than a share of the article's words |
+//! | | `solver_vector` | the vectors of the solver that fits n-gram models |
 //! | | [`ngram_fit`] | sparse rows and gold to an n-gram model |
 //! | | [`page_fit`] | page features and gold to a page model |
 //! | | [`train`] | labelled pages to a classifier |
@@ -93,6 +94,7 @@ pub mod page_model;
 pub mod risk;
 pub mod segment;
 pub mod shape;
+mod solver_vector;
 pub mod stats;
 pub mod structure;
 pub mod train;

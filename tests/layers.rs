@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with those that it may use.
-const ROOMS: [(&str, &[&str]); 37] = [
+const ROOMS: [(&str, &[&str]); 38] = [
     ("label", &["error"]),
     ("error", &["label"]),
     ("ascii", &["label", "error"]),
@@ -111,9 +111,17 @@ const ROOMS: [(&str, &[&str]); 37] = [
         &["label", "error", "page", "segment", "balance", "dataset", "evaluate"],
     ),
     ("extraction", &["label", "error", "page", "segment", "dataset"]),
+    ("solver_vector", &["label", "error"]),
     (
         "ngram_fit",
-        &["label", "error", "vocabulary", "vectorizer", "ngram_model"],
+        &[
+            "label",
+            "error",
+            "vocabulary",
+            "vectorizer",
+            "ngram_model",
+            "solver_vector",
+        ],
     ),
     (
         "page_fit",
@@ -197,7 +205,7 @@ const EXCHANGE: &[&str] = &["label", "error", "page", "segment"];
 /// Words with the only files in which they may stand; a name ending in `/` is a folder.
 const HOMES: [(&str, &[&str]); 25] = [
     ("linfa", &["ngram_fit.rs", "page_fit.rs"]),
-    ("argmin", &["ngram_fit.rs"]),
+    ("argmin", &["ngram_fit.rs", "solver_vector.rs"]),
     ("rust_stemmers", &["analyzer.rs"]),
     (
         "fearless_simd",
