@@ -178,6 +178,40 @@ fn every_crate_comes_from_the_registry() {
     assert_eq!(without, ["name = \"unbait\""], "crates without a checksum");
 }
 
+/// A file of this repository.
+fn file(path: &str) -> String {
+    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+#[test]
+fn the_crates_of_benches_and_fuzz_are_locked_with_what_unbait_uses_now() {
+    let manifest = file("Cargo.toml");
+    let (_, dependencies) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let (dependencies, _) = dependencies.split_once("\n[").unwrap();
+    let wanted: BTreeSet<&str> = dependencies
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(wanted.len() > 20, "{wanted:?}");
+    for folder in ["benches/peers", "fuzz"] {
+        let lock = file(&format!("{folder}/Cargo.lock"));
+        let (_, own) = lock.split_once("name = \"unbait\"\n").unwrap();
+        let (_, listed) = own.split_once("dependencies = [\n").unwrap();
+        let (listed, _) = listed.split_once(']').unwrap();
+        // a crate that stands twice has its version behind its name
+        let names = listed
+            .lines()
+            .filter_map(|line| line.trim_matches([' ', '"', ',']).split(' ').next());
+        let locked: BTreeSet<&str> = names.collect();
+        assert_eq!(
+            locked, wanted,
+            "{folder}/Cargo.lock is old; run `cargo update --workspace --manifest-path {folder}/Cargo.toml`"
+        );
+    }
+}
+
 #[test]
 fn licence_expressions_are_read_as_they_are_meant() {
     for allowed in [
