@@ -56,7 +56,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, help="folder with bench-pages.jsonl.zst and labelled-pages.jsonl.zst")
     parser.add_argument("--every", type=int, default=1, help="take every Nth page")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all tools")
-    parser.add_argument("--tables", default="html,text,train", help="which tables to make")
+    parser.add_argument("--tables", default="html,text,extracted,train", help="which tables to make")
     parser.add_argument("--unbait", default=str(HERE / "../../target/release/unbait"), help="the tool, for training")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -64,10 +64,12 @@ def main():
         tables = arguments.tables.split(",")
         if "html" in tables:
             table("HTML", "html", HTML, files.pages, arguments.rounds, {})
-        if "text" in tables or "train" in tables:
+        if {"text", "extracted", "train"}.intersection(tables):
             models = train_peers(files, arguments.unbait if "train" in tables else None)
         if "text" in tables:
-            table("Plain text", "text", TEXT, files.texts(), arguments.rounds, models)
+            table("Plain text", "text", TEXT, files.texts("html", files.pages), arguments.rounds, models)
+        if "extracted" in tables:
+            table("Extracted text", "text", TEXT, files.texts("text", files.extracted()), arguments.rounds, models)
 
 
 class Files:
@@ -87,9 +89,16 @@ class Files:
         kept = [json.dumps({"html": json.loads(line)["html"]}) for line in pages][:: arguments.every]
         self.pages.write_text("".join(line + "\n" for line in kept))
 
-    def texts(self):
+    def texts(self, key, pages):
+        """The blocks of the pages, which have their markup or their text under a key, as plain text."""
         path = self.folder / "texts.jsonl"
-        subprocess.run([RUNNER, "make-text", self.pages, path], check=True)
+        subprocess.run([RUNNER, "make-text", key, pages, path], check=True)
+        return path
+
+    def extracted(self):
+        """What resiliparse takes for the main content of the pages."""
+        path = self.folder / "extracted.jsonl"
+        subprocess.run([sys.executable, HERE / "peers.py", "extract", "resiliparse, main content", self.pages, path], check=True)
         return path
 
     def blocks(self):

@@ -55,9 +55,20 @@ def text_tool(name, model):
     raise SystemExit(f"no tool for text is called {name}")
 
 
+def extract(name, path, out):
+    """Writes what a tool extracts of each page."""
+    tool = html_tool(name)
+    with open(path, encoding="utf-8") as file, open(out, "w", encoding="utf-8") as texts:
+        for line in file:
+            texts.write(json.dumps({"text": tool(json.loads(line)["html"])}) + "\n")
+
+
 def main():
     logging.disable(logging.CRITICAL)
     key, name, path = sys.argv[1:4]
+    if key == "extract":
+        extract(name, path, sys.argv[4])
+        return
     tool = html_tool(name) if key == "html" else text_tool(name, sys.argv[4])
     count, seconds, failed = 0, 0.0, 0
     with open(path, encoding="utf-8") as file:

@@ -21,10 +21,10 @@ fn main() {
     match arguments[..] {
         ["html", tool, pages] => time(pages, "html", html_tool(tool)),
         ["text", tool, pages] => time(pages, "text", text_tool(tool)),
-        ["make-text", pages, out] => make_text(pages, out),
+        ["make-text", key, pages, out] => make_text(key, pages, out),
         ["make-rows", labelled, out] => make_rows(labelled, out),
         _ => {
-            eprintln!("wanted: html TOOL PAGES, text TOOL PAGES, make-text PAGES OUT or make-rows LABELLED OUT");
+            eprintln!("wanted: html TOOL PAGES, text TOOL PAGES, make-text KEY PAGES OUT or make-rows LABELLED OUT");
             std::process::exit(2);
         }
     }
@@ -126,12 +126,13 @@ fn peak_kib() -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Writes each page's blocks as one plain text, with a blank line between blocks.
-fn make_text(pages: &str, out: &str) {
+/// Writes the blocks of each page, which stands as `html` or as `text` in its record, as one plain text with a blank line between blocks.
+fn make_text(key: &str, pages: &str, out: &str) {
+    let kind = if key == "html" { PageKind::Html } else { PageKind::Text };
     let mut out = BufWriter::new(File::create(out).expect("a file to write"));
     for page in lines(pages) {
-        let html = page["html"].as_str().expect("a page's HTML").to_owned();
-        let page = Page::from_text("page", html, Some(PageKind::Html)).expect("a page of usual size");
+        let text = page[key].as_str().expect("a page's text").to_owned();
+        let page = Page::from_text("page", text, Some(kind)).expect("a page of usual size");
         let segmented = segment(&page, Split::Auto);
         let blocks: Vec<&str> = segmented.blocks.iter().map(|block| block.text.as_str()).collect();
         writeln!(out, "{}", json!({"text": blocks.join("\n\n")})).expect("a line was written");
