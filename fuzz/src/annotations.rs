@@ -103,8 +103,12 @@ fn exported(page: &Page) {
             .and_then(|exporter| exporter.record(&given))
             .expect("a record");
         let Some(back) = back else { continue };
-        // an annotator who accepts what is suggested
-        let record = record.replace("\"predictions\":", "\"annotations\":");
+        // an annotator who accepts what is suggested; in lines of fastText the same characters would be the page's own
+        let record = if out == ExportFormat::LabelStudio {
+            record.replace("\"predictions\":", "\"annotations\":")
+        } else {
+            record
+        };
         let mut texts: Vec<SpanText> = Vec::new();
         imported(back, record.as_bytes(), |(_, found)| {
             if let Ok(Annotated::Text(text)) = found {

@@ -51,6 +51,11 @@ pub fn seeds(repository: &Path) -> Vec<(&'static str, Vec<u8>)> {
         seeds.add("parquet", table(pages, packing));
     }
     of_model(&mut seeds, &read(&repository.join("models/blocks.safetensors")));
+    // a page of text that speaks of a key of Label Studio
+    seeds.add(
+        "annotations",
+        "\x04A task has its \"predictions\": they are labels that nobody has seen yet.",
+    );
     // an original of one part, which refers to the first bytes of the output, and the end
     seeds.add("undo_file", b"\x04\0\0\x03a/b\x01\x05Hello\0\x05\0\0\0\x03\0\x04World");
     seeds.0
