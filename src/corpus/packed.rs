@@ -13,6 +13,10 @@ const CHUNK: usize = 1 << 16;
 /// Most packed bytes of a gzip member that are kept to find the next one when it is broken (chosen; a crawl's members are one page).
 const MOST_HISTORY: usize = 1 << 26;
 
+/// Most packed bytes of a gzip file that are read again, behind broken members, besides as many as were read (chosen: a file that was made to be
+/// broken everywhere would else take the square of its size).
+const MOST_READ_AGAIN: u64 = 1 << 20;
+
 /// Largest window of a Zstandard file, as a power of two (`zstd --long=27` writes up to 27).
 const ZSTD_WINDOW: u32 = 27;
 
@@ -441,6 +445,8 @@ struct GzipMembers<S: Source> {
     portion: Vec<u8>,
     at: usize,
     member: u64,
+    /// Packed bytes that were read again, as a member may begin in a broken one.
+    read_again: u64,
 }
 
 enum Members<S: Source> {
@@ -456,6 +462,7 @@ impl<S: Source> GzipMembers<S> {
             portion: Vec::new(),
             at: 0,
             member: 0,
+            read_again: 0,
         }
     }
 
@@ -485,7 +492,14 @@ impl<S: Source> GzipMembers<S> {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => self.state = Members::Inside(decoder),
                     Err(error) => {
                         let mut packed = decoder.into_inner();
-                        if find_member(&mut packed, self.member + 1) {
+                        let end = packed.position();
+                        let from = if self.read_again <= end + MOST_READ_AGAIN {
+                            self.member + 1
+                        } else {
+                            end
+                        };
+                        if find_member(&mut packed, from) {
+                            self.read_again += end.saturating_sub(packed.position());
                             self.state = Members::Between(packed);
                         }
                         return Err(error);
@@ -680,6 +694,37 @@ mod tests {
         let (bytes, faults) = read([cut, cut, &whole].concat());
         assert_eq!(faults, 2);
         assert!(bytes.ends_with(&text(6, 5000)));
+    }
+
+    #[test]
+    fn members_inside_broken_members_take_no_square_of_the_file() {
+        // each header opens a stored part that ends where the part of a later header opens, so that all go on to the end of the file
+        const UNIT: usize = MEMBER_HEADER + 5;
+        let length = (3000 * UNIT + MEMBER_HEADER) as u16;
+        let (low, high) = (length.to_le_bytes(), (!length).to_le_bytes());
+        let unit = [&gzip(b"")[..MEMBER_HEADER], &[0], &low, &high].concat();
+        assert_eq!(unit.len(), UNIT);
+        let file = unit.repeat(20_000);
+        let (bytes, _) = read(file.clone());
+        let most = 3 * file.len() + 2 * MOST_READ_AGAIN as usize;
+        assert!(
+            (file.len() / 2..most).contains(&bytes.len()),
+            "{} of {}",
+            bytes.len(),
+            file.len()
+        );
+        let last = text(9, 5000);
+        let (bytes, _) = read([file, vec![0; 100_000], gzip(&last)].concat());
+        assert!(bytes.len() < most && bytes.ends_with(&last));
+    }
+
+    #[test]
+    fn many_broken_members_are_each_gone_behind() {
+        let whole = gzip(&text(10, 5000));
+        let cut = [&whole[..whole.len() / 2], &whole].concat();
+        let (bytes, faults) = read(cut.repeat(500));
+        assert_eq!(faults, 500);
+        assert!(bytes.len() >= 500 * 5000 && bytes.ends_with(&text(10, 5000)));
     }
 
     #[test]
