@@ -13,7 +13,10 @@ const MOST_ITEMS: usize = 256;
 
 /// Most bytes of items in memory at once for each thread, unless one alone has more (chosen: with two threads, 2 to 32 MiB each take the same
 /// time on real pages, and the most memory that `score` has rises from 49 to 111 MiB; with these 8 it has 63).
-const MOST_BYTES: usize = 1 << 23;
+const BYTES_A_THREAD: usize = 1 << 23;
+
+/// Most bytes of items in memory at once for all threads, unless one alone has more (chosen: what eight threads have).
+const MOST_BYTES: usize = 8 * BYTES_A_THREAD;
 
 /// Whether there is more to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,11 @@ pub enum Next {
     On,
     /// Take no further result.
     Stop,
+}
+
+/// Most bytes of items in memory at once with as many threads, unless one item alone has more.
+fn most_bytes(threads: NonZeroUsize) -> usize {
+    threads.get().saturating_mul(BYTES_A_THREAD).min(MOST_BYTES)
 }
 
 /// As many threads as were asked for, else as there are processors.
@@ -50,7 +58,7 @@ pub fn in_order<I: Send, T: Send>(
         }
         return Ok(());
     }
-    let gate = Gate::new(threads.get().saturating_mul(MOST_BYTES));
+    let gate = Gate::new(most_bytes(threads));
     let (jobs, waiting) = channel::<Job<I>>();
     let waiting = Mutex::new(waiting);
     let (done, results) = channel();
@@ -179,6 +187,7 @@ impl Gate {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
     use unbait::error::Error;
 
     fn threads(count: usize) -> NonZeroUsize {
@@ -214,9 +223,10 @@ mod tests {
 
     #[test]
     fn only_some_items_are_in_memory() {
-        let most_bytes = 3 * MOST_BYTES;
+        let most_bytes = most_bytes(threads(3));
         for (bytes, most) in [(1, MOST_ITEMS), (most_bytes / 4, 4), (2 * most_bytes, 1)] {
             let (inside, highest) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let mut is_first = true;
             let items = (0..1000).inspect(|_| {
                 let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
                 highest.fetch_max(now, Ordering::SeqCst);
@@ -227,13 +237,25 @@ mod tests {
                 |_| bytes,
                 |item| item,
                 |_| {
+                    // the first result is taken when all are inside that may be; a minute is more than that takes
+                    let mut waits = if std::mem::take(&mut is_first) { 60_000 } else { 0 };
+                    while waits > 0 && highest.load(Ordering::SeqCst) < most {
+                        std::thread::sleep(Duration::from_millis(1));
+                        waits -= 1;
+                    }
                     inside.fetch_sub(1, Ordering::SeqCst);
                     Ok(Next::On)
                 },
             )
             .unwrap();
-            assert!(highest.load(Ordering::SeqCst) <= most, "{highest:?} of {most}");
+            assert_eq!(highest.load(Ordering::SeqCst), most, "items of {bytes} bytes");
         }
+    }
+
+    #[test]
+    fn threads_have_their_own_bytes_up_to_a_bound() {
+        let mib = |count| most_bytes(threads(count)) >> 20;
+        assert_eq!([1, 2, 8, 9, 1000, usize::MAX].map(mib), [8, 16, 64, 64, 64, 64]);
     }
 
     #[test]
