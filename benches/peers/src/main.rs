@@ -139,7 +139,7 @@ fn make_text(key: &str, pages: &str, out: &str) {
     }
 }
 
-/// Writes each labelled block in all three views with its label, its text and its row in the shipped model's columns.
+/// Writes each labelled block in all three views with its page, its label, its text and its row in the shipped model's columns.
 fn make_rows(labelled: &str, out: &str) {
     let classifier = Classifier::shipped().expect("the shipped model");
     let vectorizer = Vectorizer::new(classifier.recipe().clone()).expect("a recipe");
@@ -157,6 +157,8 @@ fn make_rows(labelled: &str, out: &str) {
                 let Some(label) = label else { continue };
                 let (columns, values) = vectors.rows.row(number);
                 let line = json!({
+                    "page": gold.id,
+                    "site": gold.site(),
                     "view": view.as_str(),
                     "label": labels.name(*label),
                     "text": block.text,
