@@ -61,10 +61,14 @@ fn written_with_text(record: &Record, wanted: &str, keys: &Keys, options: &Corpu
         .expect("the line has the text")
         .expect("the line has the text");
     assert_eq!(page.page.text, wanted);
-    assert_eq!(others(record, keys), others(again, keys), "{line:?}");
+    let before = others(record, keys);
+    // half of a character may have stood in the text that was replaced
+    if before.is_some() {
+        assert_eq!(before, others(again, keys), "{line:?}");
+    }
 }
 
-/// What a line has besides the text and the counts; `None` for numbers and depths that have no value here.
+/// What a line has besides the text and the counts; `None` for numbers, depths and halves of characters that have no value here.
 fn others(record: &Record, keys: &Keys) -> Option<Map<String, Value>> {
     let Content::Json(line) = &record.content else {
         unreachable!("lines of JSON only")

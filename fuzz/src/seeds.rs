@@ -56,6 +56,11 @@ pub fn seeds(repository: &Path) -> Vec<(&'static str, Vec<u8>)> {
         "annotations",
         "\x04A task has its \"predictions\": they are labels that nobody has seen yet.",
     );
+    // a text that has no value, beside the HTML that is read in its place
+    seeds.add(
+        "json_lines",
+        r#"{"html":"<p>A boat waits","text":"half of a character: \udfff"}"#,
+    );
     // an original of one part, which refers to the first bytes of the output, and the end
     seeds.add("undo_file", b"\x04\0\0\x03a/b\x01\x05Hello\0\x05\0\0\0\x03\0\x04World");
     seeds.0
